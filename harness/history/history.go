@@ -1,0 +1,45 @@
+// Package history records what happened in a case: each operation's invocation and response, on one
+// monotonic clock, in the order of their beginnings.
+package history
+
+import (
+	"time"
+
+	"github.com/tenantstorm/tenantstorm/model"
+)
+
+// Entry is one operation and what came of it.
+type Entry struct {
+	Op       model.Op       `json:"op"`
+	Audit    bool           `json:"audit,omitempty"` // asked by the audit after the program, not by it
+	Start    time.Duration  `json:"start"`           // since the case began
+	End      time.Duration  `json:"end"`             // equal to Start while there is no response
+	Response model.Response `json:"response"`
+}
+
+// Leak is something that is still there at rest and should not be.
+type Leak struct {
+	What   string `json:"what"`   // a kind: backends, goroutines, draining, in-use, …
+	Want   int    `json:"want"`   // how many may be there
+	Got    int    `json:"got"`    // how many are
+	Detail string `json:"detail"` // for people: which ones; may differ from run to run
+}
+
+// History is one execution of a program.
+type History struct {
+	Entries []Entry `json:"entries"`
+	// Rest is what the audit found at rest; nil when it was not looked at.
+	Rest *Rest `json:"rest,omitempty"`
+	// Stacks are the goroutines at the moment of a hang or a leak, for people.
+	Stacks string `json:"stacks,omitempty"`
+	// Capabilities are what the target can do beyond index, search and switch.
+	Capabilities []string `json:"capabilities,omitempty"`
+}
+
+// Rest is the service's state after a case, when nothing moves any more.
+type Rest struct {
+	Leaks      []Leak   `json:"leaks,omitempty"`
+	Looked     []string `json:"looked"` // the kinds of leak that were looked for
+	CloseHung  bool     `json:"close_hung,omitempty"`
+	CloseError string   `json:"close_error,omitempty"`
+}

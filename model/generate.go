@@ -1,0 +1,110 @@
+package model
+
+// Bounds say how large a drawn program may be.
+type Bounds struct {
+	MaxProjects int    // largest max_projects drawn
+	Projects    int    // most projects
+	Sessions    int    // most sessions
+	Kinds       []Kind // the operations the service can do; nil: all
+	Mode        Mode
+}
+
+// DefaultBounds are those of the product: MAX_PROJECTS 10, five projects more than that, 4 sessions.
+func DefaultBounds() Bounds { return Bounds{MaxProjects: 10, Projects: 15, Sessions: 4} }
+
+const (
+	drawnFiles = 4 // most files of a drawn repository
+	drawnHolds = 6 // most leases of a drawn program
+)
+
+// drawer is a program being drawn.
+type drawer struct {
+	src      Source
+	prog     Program
+	revision int // the newest one written so far
+	holds    int // handles given out so far
+	swarm    [kindEnd]int
+}
+
+// Generate draws a program. The same draws give the same program.
+//
+// Small values of max_projects are drawn as often as large ones, since most faults of an LRU show at
+// one or two pools and then show in few operations. The mix of operations varies from program to
+// program (swarm testing, Groce et al. 2012): a program without drops reaches states that one with
+// everything in it does not.
+func Generate(src Source, b Bounds) Program {
+	d := &drawer{src: src}
+	d.prog.Mode = b.Mode
+	d.prog.MaxProjects = d.small("max_projects", 1, max(1, b.MaxProjects))
+	most := max(1, min(b.Projects, d.prog.MaxProjects+5))
+	d.prog.Projects = src.Int("projects", min(most, 1), most)
+	d.prog.Sessions = src.Int("sessions", 1, max(1, b.Sessions))
+	if n := src.Int("names", 0, 2*int(nameFamilies)); n < int(nameFamilies) {
+		d.prog.Names = NameFamily(n)
+	}
+	d.drawSwarm(b.Kinds)
+	src.Repeat("operations", func() { d.drawOp(d.prog.Len() + 1) })
+	return d.prog.Without() // a cancel of an operation that was never drawn has nothing to cancel
+}
+
+// small draws from lo to hi, the lower third as often as all the rest.
+func (d *drawer) small(label string, lo, hi int) int {
+	if d.src.Int(label+" large", 0, 1) == 0 {
+		hi = lo + (hi-lo)/3
+	}
+	return d.src.Int(label, lo, hi)
+}
+
+func (d *drawer) drawSwarm(kinds []Kind) {
+	possible := [kindEnd]bool{}
+	for _, k := range kinds {
+		possible[k] = true
+	}
+	for _, v := range verbs() {
+		if v == nil || kinds != nil && !possible[v.kind] {
+			continue
+		}
+		d.swarm[v.kind] = v.weight
+		if v.kind == KindIndex {
+			continue // without it nothing happens
+		}
+		switch d.src.Int("mix of "+v.name, 0, 3) {
+		case 2:
+			d.swarm[v.kind] = 0
+		case 3:
+			d.swarm[v.kind] = 3 * v.weight
+		}
+	}
+}
+
+// drawOp appends one operation. The strongest operation, index, stands first in the draw, so that a
+// shrinking source moves towards programs that do most with least.
+func (d *drawer) drawOp(id int) {
+	order := []Kind{KindIndex, KindSearch, KindSwitch, KindHold, KindRelease, KindStats, KindDrop, KindRestart, KindCancel}
+	sum := 0
+	for _, k := range order {
+		sum += d.swarm[k]
+	}
+	n := d.src.Int("operation", 0, sum-1)
+	for _, k := range order {
+		if n >= d.swarm[k] {
+			n -= d.swarm[k]
+			continue
+		}
+		o := Op{ID: id, Kind: k, Session: d.src.Int("session", 0, d.prog.Sessions-1)}
+		if verbOf(k).draw(d, &o) {
+			d.prog.Setup = append(d.prog.Setup, o)
+		}
+		return
+	}
+}
+
+func (d *drawer) anyProject() int { return d.src.Int("project", 0, d.prog.Projects-1) }
+
+// project draws a project by number or, for one in four, the active one of a session that has one.
+func (d *drawer) project(o Op) int {
+	if d.src.Int("active", 0, 3) == 3 {
+		return Active
+	}
+	return d.anyProject()
+}

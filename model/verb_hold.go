@@ -1,0 +1,53 @@
+package model
+
+import "fmt"
+
+var verbHold = verb{
+	kind: KindHold, name: "hold", usage: "[p0] as h1", weight: 8, optional: true,
+	format: func(o Op) string {
+		if o.Project == Active {
+			return fmt.Sprintf("as h%d", o.Handle)
+		}
+		return fmt.Sprintf("%s as h%d", formatProject(o.Project), o.Handle)
+	},
+	parse: func(a *args, o *Op) (err error) {
+		if err = a.project(o, false); err != nil {
+			return err
+		}
+		if err = a.word("as"); err != nil {
+			return err
+		}
+		o.Handle, err = a.number("a handle", "h", 1, 1<<20)
+		return err
+	},
+	draw: func(d *drawer, o *Op) bool {
+		if d.holds >= drawnHolds {
+			return false
+		}
+		o.Project = d.project(*o)
+		d.holds++
+		o.Handle = d.holds
+		return true
+	},
+	step: func(s *State, o Op, r Response) *Mismatch {
+		p, done, m := s.target(o, r)
+		if done {
+			return m
+		}
+		may, must := s.mayExist(p)
+		if !may {
+			return expectError(r, ErrUnknownProject)
+		}
+		if !must {
+			s.loose = true
+			if r.Status == StatusError && r.Error == ErrUnknownProject {
+				return nil
+			}
+		}
+		if r.Status == StatusUnknown {
+			return nil // an error came back, so there is no lease
+		}
+		s.leases[o.Handle] = lease{project: p, instance: s.touch(p)}
+		return expectOK(r)
+	},
+}
