@@ -85,6 +85,9 @@ func (d *drawer) drawOp(id int) {
 	for _, k := range order {
 		sum += d.swarm[k]
 	}
+	if sum == 0 {
+		return // the service can do little, and this program's mix left all of it out
+	}
 	n := d.src.Int("operation", 0, sum-1)
 	for _, k := range order {
 		if n >= d.swarm[k] {

@@ -124,6 +124,8 @@ const (
 	MaxOps          = 1_000_000
 	MaxSearchLimit  = 50 // most matches a service must be ready to return
 	DefaultLimit    = 10 // what a search without a limit returns at the most
+	maxID           = 1 << 30
+	maxHandle       = 1 << 20
 	projectSpelling = "p"
 )
 

@@ -40,6 +40,8 @@ func Parse(text string) (Program, error) {
 		if errors.As(err, &invalid) {
 			if l, ok := p.lines[invalid.Op]; ok {
 				at = l
+			} else if invalid.intervention > 0 {
+				at = p.interventions[invalid.intervention-1]
 			}
 		}
 		return Program{}, &SyntaxError{at.line, at.column, err.Error()}
@@ -56,6 +58,8 @@ type parser struct {
 	seen    map[string]bool
 	lines   map[int]place // where each operation stands
 	last    int
+
+	interventions []place // where each intervention stands
 }
 
 // token is a word of a line and its column.
@@ -176,8 +180,8 @@ func (p *parser) line(n int, line string) error {
 		return nil
 	}
 	p.last = n
-	a := &args{line: n, end: len(line) + 1, rest: ts}
-	first := ts[0]
+	first, final := ts[0], ts[len(ts)-1]
+	a := &args{line: n, end: final.column + len(final.text), rest: ts}
 	if !p.started {
 		return p.header(a)
 	}
@@ -205,12 +209,13 @@ func (p *parser) header(a *args) error {
 		return a.errorf(t, "%q: a program begins with %q", t.text, "program v1")
 	}
 	a.rest = a.rest[1:]
+	at, _ := a.peek()
 	v, err := a.number("a version", "v", 1, 1<<30)
 	if err != nil {
 		return err
 	}
 	if v > FormatVersion {
-		return a.errorf(token{column: t.column + len("program ")}, "program text of version %d: this tenantstorm reads versions up to %d; use a newer one", v, FormatVersion)
+		return a.errorf(at, "program text of version %d: this tenantstorm reads versions up to %d; use a newer one", v, FormatVersion)
 	}
 	p.started, p.seen = true, map[string]bool{}
 	p.prog = Program{MaxProjects: 1, Projects: 1, Sessions: 1}
@@ -264,7 +269,7 @@ func (p *parser) field(a *args) error {
 
 func (p *parser) op(a *args) error {
 	at := a.rest[0]
-	id, err := a.number("an operation's id", "#", 1, 1<<30)
+	id, err := a.number("an operation's id", "#", 1, maxID)
 	if err != nil {
 		return err
 	}

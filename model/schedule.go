@@ -24,7 +24,7 @@ func (p *parser) intervention(a *args) error {
 		return err
 	}
 	in.Kind = InterventionKind(kind)
-	if in.Op, err = a.number("an operation's id", "#", 1, 1<<30); err != nil {
+	if in.Op, err = a.number("an operation's id", "#", 1, maxID); err != nil {
 		return err
 	}
 	if err = a.word("at"); err != nil {
@@ -40,7 +40,7 @@ func (p *parser) intervention(a *args) error {
 		if err = a.word("to"); err != nil {
 			return err
 		}
-		if in.To, err = a.number("an operation's id", "#", 1, 1<<30); err != nil {
+		if in.To, err = a.number("an operation's id", "#", 1, maxID); err != nil {
 			return err
 		}
 	} else {
@@ -55,5 +55,6 @@ func (p *parser) intervention(a *args) error {
 		in.Fault = t.text
 	}
 	p.prog.Schedule = append(p.prog.Schedule, in)
+	p.interventions = append(p.interventions, place{a.line, t.column})
 	return a.finish("preempt #n at message k to #m, or fault #n at message k " + Faults[0])
 }

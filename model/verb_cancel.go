@@ -8,7 +8,7 @@ var verbCancel = verb{
 	kind: KindCancel, name: "cancel", usage: "#2", weight: 3,
 	format: func(o Op) string { return fmt.Sprintf("#%d", o.Target) },
 	parse: func(a *args, o *Op) (err error) {
-		o.Target, err = a.number("an operation's id", "#", 1, 1<<30)
+		o.Target, err = a.number("an operation's id", "#", 1, maxID)
 		return err
 	},
 	draw: func(d *drawer, o *Op) bool {

@@ -12,13 +12,16 @@ var verbDrop = verb{
 	},
 	step: func(s *State, o Op, r Response) *Mismatch {
 		may, must := s.mayExist(o.Project)
+		mayBeHeld, held := s.held(o.Project)
 		switch {
 		case !may:
 			return expectError(r, ErrUnknownProject)
-		case s.held(o.Project):
+		case held:
 			return expectError(r, ErrInUse)
 		case r.Status == StatusUnknown:
 			s.maybe(o.Project, content{})
+			return nil
+		case mayBeHeld && r.Status == StatusError && r.Error == ErrInUse:
 			return nil
 		case !must && r.Status == StatusError && r.Error == ErrUnknownProject:
 			return nil

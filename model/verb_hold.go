@@ -1,30 +1,31 @@
 package model
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
+// A hold names its project: a lease belongs to the service, not to a session with an active project.
 var verbHold = verb{
-	kind: KindHold, name: "hold", usage: "[p0] as h1", weight: 8, optional: true,
+	kind: KindHold, name: "hold", usage: "p0 as h1", weight: 8, optional: true,
 	format: func(o Op) string {
-		if o.Project == Active {
-			return fmt.Sprintf("as h%d", o.Handle)
-		}
 		return fmt.Sprintf("%s as h%d", formatProject(o.Project), o.Handle)
 	},
 	parse: func(a *args, o *Op) (err error) {
-		if err = a.project(o, false); err != nil {
+		if err = a.project(o, true); err != nil {
 			return err
 		}
 		if err = a.word("as"); err != nil {
 			return err
 		}
-		o.Handle, err = a.number("a handle", "h", 1, 1<<20)
+		o.Handle, err = a.number("a handle", "h", 1, maxHandle)
 		return err
 	},
 	draw: func(d *drawer, o *Op) bool {
 		if d.holds >= drawnHolds {
 			return false
 		}
-		o.Project = d.project(*o)
+		o.Project = d.anyProject()
 		d.holds++
 		o.Handle = d.holds
 		return true
@@ -32,6 +33,11 @@ var verbHold = verb{
 	step: func(s *State, o Op, r Response) *Mismatch {
 		p, done, m := s.target(o, r)
 		if done {
+			// With several active projects possible, the lease is of one of them.
+			if ps := s.projects(o); len(ps) > 1 && r.Status == StatusOK {
+				some := slices.DeleteFunc(slices.Clone(ps), func(p int) bool { return p == Active })
+				s.leases[o.Handle] = lease{projects: some}
+			}
 			return m
 		}
 		may, must := s.mayExist(p)
@@ -47,7 +53,7 @@ var verbHold = verb{
 		if r.Status == StatusUnknown {
 			return nil // an error came back, so there is no lease
 		}
-		s.leases[o.Handle] = lease{project: p, instance: s.touch(p)}
+		s.leases[o.Handle] = lease{projects: []int{p}, instance: s.touch(p)}
 		return expectOK(r)
 	},
 }

@@ -96,9 +96,12 @@ func stepIndex(s *State, o Op, r Response) *Mismatch {
 		return m
 	}
 	if r.Status == StatusUnknown {
-		// Provisioned or not, written or not.
+		// Written or not; a project that was new may also be provisioned and still empty. One that was
+		// there keeps what it held until the new revision is there: an interrupted index loses nothing.
+		if _, must := s.mayExist(p); !must {
+			s.maybe(p, content{exists: true})
+		}
 		s.maybe(p, next)
-		s.maybe(p, content{exists: true})
 		return nil
 	}
 	s.touch(p)

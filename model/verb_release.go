@@ -8,7 +8,7 @@ var verbRelease = verb{
 	kind: KindRelease, name: "release", usage: "h1", weight: 8, optional: true,
 	format: func(o Op) string { return fmt.Sprintf("h%d", o.Handle) },
 	parse: func(a *args, o *Op) (err error) {
-		o.Handle, err = a.number("a handle", "h", 1, 1<<20)
+		o.Handle, err = a.number("a handle", "h", 1, maxHandle)
 		return err
 	},
 	draw: func(d *drawer, o *Op) bool {
@@ -23,8 +23,25 @@ var verbRelease = verb{
 		if !ok || l.released {
 			return expectOK(r)
 		}
-		l.released = true
+		if l.uncertain {
+			// Perhaps the second release: then it found nothing, and need not have.
+			l.released = r.Status != StatusUnknown
+			s.leases[o.Handle] = l
+			return expectOK(r)
+		}
+		l.released = r.Status != StatusUnknown
+		l.uncertain = !l.released
 		s.leases[o.Handle] = l
-		return s.CheckSearch(l.project, Op{Kind: KindSearch, Project: l.project}, r)
+		var first *Mismatch
+		for _, p := range l.projects {
+			m := s.CheckSearch(p, Op{Kind: KindSearch, Project: p}, r)
+			if m == nil {
+				return nil
+			}
+			if first == nil {
+				first = m
+			}
+		}
+		return first
 	},
 }

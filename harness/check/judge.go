@@ -1,0 +1,106 @@
+package check
+
+import (
+	"slices"
+
+	"github.com/tenantstorm/tenantstorm/harness/history"
+	"github.com/tenantstorm/tenantstorm/model"
+)
+
+// checker looks at a history for some families of invariants.
+type checker func(model.Program, history.History, *board)
+
+// board collects what the checkers find, a row a family.
+type board struct{ rows map[string]*Result }
+
+func (b *board) row(family string) *Result {
+	r, ok := b.rows[family]
+	if !ok {
+		r = &Result{Invariant: family}
+		b.rows[family] = r
+	}
+	return r
+}
+
+// looked counts n things of a family that were looked at.
+func (b *board) looked(family string, n int) { b.row(family).Checked += n }
+
+func (b *board) violate(v Violation) {
+	r := b.row(v.Invariant)
+	r.Violations = append(r.Violations, v)
+}
+
+// lacks says that the target cannot show what the family is about.
+func (b *board) lacks(family, note string) {
+	r := b.row(family)
+	r.Status, r.Note = NotApplicable, note
+}
+
+// Judge judges one case. A family of which nothing was seen is inconclusive; a case in which no family
+// failed and none passed is inconclusive, too.
+func Judge(p model.Program, h history.History) Verdict {
+	b := &board{rows: map[string]*Result{}}
+	for _, check := range []checker{checkPanic, checkIsolation, checkOracle, checkProgress, checkLeak} {
+		check(p, h, b)
+	}
+	var v Verdict
+	for _, family := range Families {
+		r := b.row(family)
+		switch {
+		case len(r.Violations) > 0:
+			r.Status = Fail
+		case r.Status == NotApplicable:
+		case r.Checked > 0:
+			r.Status = Pass
+		default:
+			r.Status = Inconclusive
+		}
+		v.Results = append(v.Results, *r)
+	}
+	v.Status = v.overall()
+	return v
+}
+
+func (v Verdict) overall() Status {
+	has := func(s Status) bool {
+		return slices.ContainsFunc(v.Results, func(r Result) bool { return r.Status == s })
+	}
+	switch {
+	case has(Fail):
+		return Fail
+	case has(Pass):
+		return Pass
+	}
+	return Inconclusive
+}
+
+// verbOf names the operation that suffered: what the audit asks is asked of stored state, so it counts
+// as the same kind of operation that a program would have used.
+func verbOf(e history.Entry) string { return e.Op.Kind.String() }
+
+func position(h history.History, i int) int {
+	if i < 0 {
+		return len(h.Entries)
+	}
+	return i
+}
+
+// opID is the program's operation, or 0 for one of the audit's.
+func opID(e history.Entry) int {
+	if e.Audit {
+		return 0
+	}
+	return e.Op.ID
+}
+
+// name is how a sentence calls the entry's operation.
+func name(e history.Entry) string {
+	if !e.Audit {
+		return e.Op.String()
+	}
+	o := e.Op.String()
+	if i := len("#0 s0 "); len(o) > i {
+		o = o[i:]
+	}
+	return "at the end, " + o
+}

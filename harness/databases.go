@@ -1,0 +1,133 @@
+package harness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// ControlApplication is the application_name of the harness's own connections. They are no part of the
+// service, so leak checks pass over them.
+const ControlApplication = "tenantstorm-control"
+
+// Control is a connection of the harness's own to the server, beside the service.
+type Control struct {
+	dsn string
+
+	mu   sync.Mutex
+	conn *pgx.Conn
+}
+
+// NewControl returns a control connection for the server of dsn. It connects when first used.
+func NewControl(dsn string) *Control { return &Control{dsn: dsn} }
+
+// Backend is a connection that the server has.
+type Backend struct {
+	Database, Application, State, Query string
+}
+
+// ConnectControl connects to a database as the harness, not as the service. Database "" means the one
+// the DSN names.
+func ConnectControl(ctx context.Context, dsn, database string) (*pgx.Conn, error) {
+	cfg, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		return nil, fmt.Errorf("control connection: %w", err)
+	}
+	cfg.RuntimeParams["application_name"] = ControlApplication
+	if database != "" {
+		cfg.Database = database
+	}
+	conn, err := pgx.ConnectConfig(ctx, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("control connection: %w", err)
+	}
+	return conn, nil
+}
+
+// with runs f on the connection, connecting first where there is none.
+func (c *Control) with(ctx context.Context, f func(*pgx.Conn) error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.conn == nil || c.conn.IsClosed() {
+		conn, err := ConnectControl(ctx, c.dsn, "")
+		if err != nil {
+			return err
+		}
+		c.conn = conn
+	}
+	return f(c.conn)
+}
+
+// Databases returns the names of the databases that begin with prefix.
+func (c *Control) Databases(ctx context.Context, prefix string) ([]string, error) {
+	var names []string
+	err := c.with(ctx, func(conn *pgx.Conn) error {
+		rows, err := conn.Query(ctx, `SELECT datname FROM pg_database WHERE starts_with(datname, $1) ORDER BY datname`, prefix)
+		if err != nil {
+			return err
+		}
+		names, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list databases %s*: %w", prefix, err)
+	}
+	return names, nil
+}
+
+// DropDatabases drops every database whose name begins with prefix, whoever is connected.
+func (c *Control) DropDatabases(ctx context.Context, prefix string) error {
+	if strings.Trim(prefix, "_") == "" {
+		return errors.New("drop databases: an empty prefix would drop everything")
+	}
+	names, err := c.Databases(ctx, prefix)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		err := c.with(ctx, func(conn *pgx.Conn) error {
+			_, err := conn.Exec(ctx, `DROP DATABASE IF EXISTS `+pgx.Identifier{name}.Sanitize()+` WITH (FORCE)`)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("drop database %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// Backends returns the service's connections to databases whose names begin with prefix.
+func (c *Control) Backends(ctx context.Context, prefix string) ([]Backend, error) {
+	var found []Backend
+	err := c.with(ctx, func(conn *pgx.Conn) error {
+		rows, err := conn.Query(ctx, `SELECT datname, application_name, coalesce(state, ''), left(query, 80)
+			FROM pg_stat_activity
+			WHERE starts_with(datname, $1) AND application_name <> $2 AND backend_type = 'client backend'
+			ORDER BY datname, pid`, prefix, ControlApplication)
+		if err != nil {
+			return err
+		}
+		found, err = pgx.CollectRows(rows, pgx.RowToStructByPos[Backend])
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("count backends: %w", err)
+	}
+	return found, nil
+}
+
+// Close ends the connection.
+func (c *Control) Close(ctx context.Context) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.conn == nil {
+		return nil
+	}
+	conn := c.conn
+	c.conn = nil
+	return conn.Close(ctx)
+}

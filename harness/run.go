@@ -1,0 +1,398 @@
+package harness
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"slices"
+	"time"
+
+	"github.com/tenantstorm/tenantstorm/fixtures/repogen"
+	"github.com/tenantstorm/tenantstorm/harness/history"
+	"github.com/tenantstorm/tenantstorm/model"
+)
+
+// CloseDeadline is how long a service may take to close.
+const CloseDeadline = 10 * time.Second
+
+// cancelGrace is how long a service that missed a deadline gets to notice that its context is cancelled.
+const cancelGrace = 500 * time.Millisecond
+
+// Run is one execution of a program on a service. After Execute the service is still open, so that it
+// can be audited; Close ends it. Not for concurrent use.
+type Run struct {
+	// History is what happened so far.
+	History history.History
+	// Begin, where it is not nil, is told of each operation before it is sent.
+	Begin func(history.Entry)
+
+	target   Target
+	env      Env
+	program  model.Program
+	sys      System
+	sessions []Session
+	leases   map[int]Lease
+	released map[int]bool // leases given back; a second release must do nothing
+	began    time.Time
+	contexts map[int]*opContext
+	stuck    bool
+	closed   bool
+}
+
+// opContext is what a cancel of an operation cancels. It exists from the first mention of the operation.
+type opContext struct {
+	ctx       context.Context
+	cancel    context.CancelFunc
+	cancelled bool
+}
+
+// Start opens a service for a program. The error is the environment's.
+func Start(ctx context.Context, target Target, env Env, p model.Program) (*Run, error) {
+	if err := p.Validate(); err != nil {
+		return nil, err
+	}
+	env.MaxProjects = p.MaxProjects
+	env.ConnsPerProject = p.Sessions + p.Holds() + 1
+	r := &Run{target: target, env: env, program: p, leases: map[int]Lease{}, released: map[int]bool{}, contexts: map[int]*opContext{}, began: time.Now()}
+	if err := r.open(ctx); err != nil {
+		return nil, err
+	}
+	r.History.Capabilities = Capabilities(r.sys)
+	return r, nil
+}
+
+func (r *Run) open(ctx context.Context) error {
+	sys, err := r.target.New(ctx, r.env)
+	if err != nil {
+		return fmt.Errorf("open %s: %w", r.target.Name, err)
+	}
+	r.sys, r.sessions = sys, nil
+	for i := range r.program.Sessions {
+		s, err := sys.Session(ctx)
+		if err != nil {
+			return fmt.Errorf("open session s%d: %w", i, err)
+		}
+		r.sessions = append(r.sessions, s)
+	}
+	return nil
+}
+
+// Execute runs the program's operations in order. It stops early when one hangs or panics, since
+// nothing that follows could be judged, or when ctx ends.
+func (r *Run) Execute(ctx context.Context) error {
+	for _, o := range r.program.Ops() {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if e := r.Do(ctx, o, false); e.Response.Status == model.StatusHung || e.Response.Status == model.StatusPanicked {
+			return nil
+		}
+	}
+	return nil
+}
+
+// System returns the service as it now runs.
+func (r *Run) System() System { return r.sys }
+
+// Env returns where the service runs.
+func (r *Run) Env() Env { return r.env }
+
+// Target returns the kind of service.
+func (r *Run) Target() Target { return r.target }
+
+// Program returns what is run.
+func (r *Run) Program() model.Program { return r.program }
+
+// Stuck reports whether an operation did not come back even after its context was cancelled: the
+// process cannot be used for another case.
+func (r *Run) Stuck() bool { return r.stuck }
+
+// Alive reports whether the service can still be asked: it neither hung nor panicked.
+func (r *Run) Alive() bool {
+	for _, e := range r.History.Entries {
+		if e.Response.Status == model.StatusHung || e.Response.Status == model.StatusPanicked {
+			return false
+		}
+	}
+	return !r.stuck
+}
+
+// Closed reports whether Close was called.
+func (r *Run) Closed() bool { return r.closed }
+
+// Now returns the time since the case began.
+func (r *Run) Now() time.Duration { return time.Since(r.began) }
+
+// Held returns the handles of the leases that are not released, in order.
+func (r *Run) Held() []int {
+	var hs []int
+	for h := range r.leases {
+		if !r.released[h] {
+			hs = append(hs, h)
+		}
+	}
+	slices.Sort(hs)
+	return hs
+}
+
+// Do runs one operation to its end or its deadline and records it.
+func (r *Run) Do(ctx context.Context, o model.Op, audit bool) history.Entry {
+	e := history.Entry{Op: o, Audit: audit, Start: r.Now()}
+	e.End = e.Start
+	if r.Begin != nil {
+		r.Begin(e)
+	}
+	if o.Kind == model.KindCancel {
+		c := r.context(ctx, o.Target)
+		c.cancelled = true
+		c.cancel()
+		e.Response = model.Response{Status: model.StatusOK}
+	} else {
+		e.Response = r.bounded(ctx, o)
+	}
+	e.End = r.Now()
+	r.History.Entries = append(r.History.Entries, e)
+	return e
+}
+
+func (r *Run) context(ctx context.Context, op int) *opContext {
+	c, ok := r.contexts[op]
+	if !ok {
+		c = &opContext{}
+		c.ctx, c.cancel = context.WithCancel(ctx)
+		r.contexts[op] = c
+	}
+	return c
+}
+
+// bounded gives the operation its deadline. The service is not told of it: a service that waits for
+// what never comes has to be caught, not helped.
+func (r *Run) bounded(ctx context.Context, o model.Op) model.Response {
+	c := r.context(ctx, o.ID)
+	if o.ID == 0 { // of the audit: every one a context of its own
+		delete(r.contexts, 0)
+	}
+	defer c.cancel()
+	deadline := r.program.OpDeadline()
+	if o.Kind == model.KindRestart {
+		deadline = max(deadline, CloseDeadline)
+	}
+	done := make(chan model.Response, 1)
+	go func() { done <- r.guarded(c, o) }()
+	timer := time.NewTimer(deadline)
+	defer timer.Stop()
+	select {
+	case resp := <-done:
+		return resp
+	case <-ctx.Done():
+		// The caller gave up; the operation sees it through its own context.
+		timer.Reset(cancelGrace)
+		select {
+		case <-done:
+		case <-timer.C:
+			r.stuck = true
+		}
+		return model.Response{Status: model.StatusUnknown, Error: model.ErrCancelled, Text: "the run was interrupted"}
+	case <-timer.C:
+	}
+	r.History.Stacks = Stacks()
+	c.cancel()
+	timer.Reset(cancelGrace)
+	text := "no answer within " + deadline.String()
+	select {
+	case <-done:
+		text += "; it answered once its context was cancelled"
+	case <-timer.C:
+		r.stuck = true
+		text += ", nor after its context was cancelled"
+	}
+	return model.Response{Status: model.StatusHung, Text: text}
+}
+
+// Stacks returns the stacks of all goroutines.
+func Stacks() string {
+	buf := make([]byte, 1<<20)
+	return string(buf[:runtime.Stack(buf, true)])
+}
+
+func (r *Run) guarded(c *opContext, o model.Op) (resp model.Response) {
+	defer func() {
+		if v := recover(); v != nil {
+			buf := make([]byte, 16<<10)
+			resp = model.Response{Status: model.StatusPanicked, Text: fmt.Sprintf("panic: %v\n%s", v, buf[:runtime.Stack(buf, false)])}
+		}
+	}()
+	resp, err := r.send(c.ctx, o)
+	if err == nil {
+		if resp.Status == model.StatusUnset {
+			resp.Status = model.StatusOK
+		}
+		return resp
+	}
+	resp = model.Response{Status: model.StatusError, Error: Classify(err), Text: err.Error()}
+	if c.ctx.Err() != nil && (resp.Error == model.ErrCancelled || resp.Error == model.ErrOther) {
+		// Its context was cancelled: it may or may not have happened, and any error is explained.
+		resp.Status = model.StatusUnknown
+	}
+	return resp
+}
+
+var skipped = model.Response{Status: model.StatusSkipped}
+
+func (r *Run) send(ctx context.Context, o model.Op) (resp model.Response, err error) {
+	name := ""
+	if o.TakesProject() && o.Project != model.Active {
+		name = r.program.ProjectName(o.Project)
+	}
+	s := r.sessions[o.Session]
+	switch o.Kind {
+	case model.KindSwitch:
+		return resp, s.Switch(ctx, name)
+	case model.KindIndex:
+		// Which project an unnamed index is about is the service's to know; what it is given must not
+		// depend on it, so the runner keeps its own note of each session's switches.
+		project := r.resolve(o)
+		return resp, s.Index(ctx, IndexRequest{Project: name, Repo: repogen.Repo(project, o.Revision, o.Files), Mode: o.Mode})
+	case model.KindSearch:
+		resp.Matches, err = s.Search(ctx, SearchRequest{Project: name, Query: o.QueryText(r.resolve(o)), Path: o.PathText(), Limit: o.Limit})
+		return resp, err
+	case model.KindStats:
+		rep, ok := r.sys.(StatsReporter)
+		if !ok {
+			return skipped, nil
+		}
+		st, err := rep.Stats(ctx)
+		return model.Response{Stats: &st}, err
+	case model.KindDrop:
+		d, ok := r.sys.(Dropper)
+		if !ok {
+			return skipped, nil
+		}
+		return resp, d.Drop(ctx, name)
+	case model.KindHold:
+		return r.hold(ctx, o, name)
+	case model.KindRelease:
+		return r.release(ctx, o)
+	case model.KindRestart:
+		return resp, r.restart(ctx)
+	}
+	return resp, fmt.Errorf("operation %s: not known to the runner", o.Kind)
+}
+
+// resolve returns the project an operation is about by the program alone: its own, or the last one its
+// session switched to. Where there is none it returns 0: the service has to refuse anyway.
+func (r *Run) resolve(o model.Op) int {
+	if o.Project != model.Active {
+		return o.Project
+	}
+	project := 0
+	for _, p := range r.program.Ops() {
+		if p.ID == o.ID {
+			break
+		}
+		switch {
+		case p.Kind == model.KindSwitch && p.Session == o.Session:
+			project = p.Project
+		case p.Kind == model.KindRestart:
+			project = 0
+		}
+	}
+	return project
+}
+
+func (r *Run) hold(ctx context.Context, o model.Op, name string) (model.Response, error) {
+	h, ok := r.sys.(Holder)
+	if !ok {
+		return skipped, nil
+	}
+	l, err := h.Hold(ctx, name)
+	if err == nil {
+		r.leases[o.Handle] = l
+	}
+	return model.Response{}, err
+}
+
+func (r *Run) release(ctx context.Context, o model.Op) (resp model.Response, err error) {
+	l, ok := r.leases[o.Handle]
+	if !ok {
+		if _, can := r.sys.(Holder); !can {
+			return skipped, nil
+		}
+		return resp, nil // never held, or held by a service that is closed
+	}
+	if r.released[o.Handle] {
+		return resp, l.Release(ctx)
+	}
+	r.released[o.Handle] = true
+	project := 0
+	for _, p := range r.program.Ops() {
+		if p.Kind == model.KindHold && p.Handle == o.Handle {
+			project = p.Project
+		}
+	}
+	own := model.Op{Kind: model.KindSearch, Project: project}
+	resp.Matches, err = l.Search(ctx, SearchRequest{Query: own.QueryText(project)})
+	if e := l.Release(ctx); err == nil {
+		err = e
+	}
+	return resp, err
+}
+
+// restart closes the service, as its operator would: leases first.
+func (r *Run) restart(ctx context.Context) error {
+	if err := r.releaseAll(ctx); err != nil {
+		return err
+	}
+	if err := r.sys.Close(ctx); err != nil {
+		return err
+	}
+	return r.open(ctx)
+}
+
+func (r *Run) releaseAll(ctx context.Context) error {
+	for _, h := range r.Held() {
+		if err := r.leases[h].Release(ctx); err != nil {
+			return err
+		}
+	}
+	clear(r.leases)
+	clear(r.released)
+	return nil
+}
+
+// Close ends the service. It reports a service that does not end within CloseDeadline as hung; the
+// process can then not be used for another case.
+func (r *Run) Close(ctx context.Context) (hung bool, err error) {
+	r.closed = true
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() {
+		defer func() {
+			if v := recover(); v != nil {
+				done <- fmt.Errorf("panic: %v", v)
+			}
+		}()
+		err := r.releaseAll(ctx)
+		if e := r.sys.Close(ctx); err == nil {
+			err = e
+		}
+		done <- err
+	}()
+	timer := time.NewTimer(CloseDeadline)
+	defer timer.Stop()
+	select {
+	case err := <-done:
+		return false, err
+	case <-timer.C:
+	}
+	r.History.Stacks = Stacks()
+	cancel()
+	timer.Reset(cancelGrace)
+	select {
+	case <-done:
+	case <-timer.C:
+		r.stuck = true
+	}
+	return true, nil
+}
