@@ -80,13 +80,24 @@ func (c *Control) Databases(ctx context.Context, prefix string) ([]string, error
 }
 
 // DropDatabases drops every database whose name begins with prefix, whoever is connected.
+//
+// Whoever is connected is ended first: DROP DATABASE WITH (FORCE) looks for leftovers every 100 ms
+// only, so with one connection it takes 105 ms, and this takes 6.
 func (c *Control) DropDatabases(ctx context.Context, prefix string) error {
 	if strings.Trim(prefix, "_") == "" {
 		return errors.New("drop databases: an empty prefix would drop everything")
 	}
 	names, err := c.Databases(ctx, prefix)
-	if err != nil {
+	if err != nil || len(names) == 0 {
 		return err
+	}
+	err = c.with(ctx, func(conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, `SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity
+			WHERE starts_with(datname, $1) AND backend_type = 'client backend'`, prefix)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("end connections to %s*: %w", prefix, err)
 	}
 	for _, name := range names {
 		err := c.with(ctx, func(conn *pgx.Conn) error {

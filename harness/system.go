@@ -43,6 +43,19 @@ type Env struct {
 	Logger *slog.Logger
 }
 
+// PoolConfigurer returns what a pgxpool service must do to each pool's configuration: Dial and
+// ConfigurePool in one.
+func (e Env) PoolConfigurer() func(*pgxpool.Config) {
+	return func(c *pgxpool.Config) {
+		if e.Dial != nil {
+			c.ConnConfig.DialFunc = e.Dial
+		}
+		if e.ConfigurePool != nil {
+			e.ConfigurePool(c)
+		}
+	}
+}
+
 // System is a service under test.
 type System interface {
 	// Session returns a new client of the service, with no project active.

@@ -78,9 +78,10 @@ func (d *drawer) drawSwarm(kinds []Kind) {
 }
 
 // drawOp appends one operation. The strongest operation, index, stands first in the draw, so that a
-// shrinking source moves towards programs that do most with least.
+// shrinking source moves towards programs that do most with least; search stands last, since rapid
+// draws the ends of a range more often than its middle.
 func (d *drawer) drawOp(id int) {
-	order := []Kind{KindIndex, KindSearch, KindSwitch, KindHold, KindRelease, KindStats, KindDrop, KindRestart, KindCancel}
+	order := []Kind{KindIndex, KindSwitch, KindHold, KindRelease, KindStats, KindDrop, KindRestart, KindCancel, KindSearch}
 	sum := 0
 	for _, k := range order {
 		sum += d.swarm[k]

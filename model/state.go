@@ -33,13 +33,11 @@ type content struct {
 
 type pool struct{ project, instance int }
 
-// lease is a hold that was acknowledged. Where the active project of its session was not known it is of
-// one of several projects, and its pool is not known.
+// lease is a hold that was acknowledged.
 type lease struct {
-	projects  []int // never changed in place, so that clones can share it
-	instance  int   // 0: not known
-	released  bool
-	uncertain bool // a release was sent, and what became of it is not known
+	project, instance int
+	released          bool
+	uncertain         bool // a release was sent, and what became of it is not known
 }
 
 type counters struct{ hits, misses, creations, evictions, drops int64 }
@@ -118,7 +116,7 @@ func (s *State) Exact() bool { return !s.loose && !s.lost }
 func (s *State) Evicted() int {
 	draining := map[int]bool{}
 	for _, l := range s.leases {
-		if !l.released && !l.uncertain && l.instance != 0 && !slices.ContainsFunc(s.resident, func(p pool) bool { return p.instance == l.instance }) {
+		if !l.released && !l.uncertain && !slices.ContainsFunc(s.resident, func(p pool) bool { return p.instance == l.instance }) {
 			draining[l.instance] = true
 		}
 	}
@@ -172,11 +170,12 @@ func (s *State) mayExist(project int) (may, must bool) {
 	return may, must
 }
 
+// held says whether the project may be, and whether it must be, kept in use by a lease.
 func (s *State) held(project int) (may, must bool) {
 	for _, l := range s.leases {
-		if !l.released && slices.Contains(l.projects, project) {
+		if !l.released && l.project == project {
 			may = true
-			must = must || !l.uncertain && len(l.projects) == 1
+			must = must || !l.uncertain
 		}
 	}
 	return may, must

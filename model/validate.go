@@ -109,8 +109,6 @@ func (p Program) validateOp(o Op, ids, held map[int]bool) error {
 		return invalid(o.ID, "release h%d: no operation holds it", o.Handle)
 	case o.Kind == KindHold && (o.Handle < 1 || o.Handle > maxHandle):
 		return invalid(o.ID, "hold needs a handle, h1 to h%d", maxHandle)
-	case (o.Kind == KindSwitch || o.Kind == KindDrop) && o.Project == Active:
-		return invalid(o.ID, "%s needs a project, p0 to p%d", o.Kind, p.Projects-1)
 	case o.Kind == KindIndex:
 		return o.validateIndex()
 	case o.Kind == KindSearch:

@@ -1,9 +1,6 @@
 package model
 
-import (
-	"fmt"
-	"slices"
-)
+import "fmt"
 
 // A hold names its project: a lease belongs to the service, not to a session with an active project.
 var verbHold = verb{
@@ -33,11 +30,6 @@ var verbHold = verb{
 	step: func(s *State, o Op, r Response) *Mismatch {
 		p, done, m := s.target(o, r)
 		if done {
-			// With several active projects possible, the lease is of one of them.
-			if ps := s.projects(o); len(ps) > 1 && r.Status == StatusOK {
-				some := slices.DeleteFunc(slices.Clone(ps), func(p int) bool { return p == Active })
-				s.leases[o.Handle] = lease{projects: some}
-			}
 			return m
 		}
 		may, must := s.mayExist(p)
@@ -53,7 +45,7 @@ var verbHold = verb{
 		if r.Status == StatusUnknown {
 			return nil // an error came back, so there is no lease
 		}
-		s.leases[o.Handle] = lease{projects: []int{p}, instance: s.touch(p)}
+		s.leases[o.Handle] = lease{project: p, instance: s.touch(p)}
 		return expectOK(r)
 	},
 }

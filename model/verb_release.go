@@ -24,7 +24,7 @@ var verbRelease = verb{
 			return expectOK(r)
 		}
 		if l.uncertain {
-			// Perhaps the second release: then it found nothing, and need not have.
+			// Perhaps it is released already: then nothing was searched.
 			l.released = r.Status != StatusUnknown
 			s.leases[o.Handle] = l
 			return expectOK(r)
@@ -32,16 +32,6 @@ var verbRelease = verb{
 		l.released = r.Status != StatusUnknown
 		l.uncertain = !l.released
 		s.leases[o.Handle] = l
-		var first *Mismatch
-		for _, p := range l.projects {
-			m := s.CheckSearch(p, Op{Kind: KindSearch, Project: p}, r)
-			if m == nil {
-				return nil
-			}
-			if first == nil {
-				first = m
-			}
-		}
-		return first
+		return s.CheckSearch(l.project, Op{Kind: KindSearch, Project: l.project}, r)
 	},
 }

@@ -159,8 +159,12 @@ func (s *State) CheckSearch(p int, o Op, r Response) *Mismatch {
 	if r.Status == StatusUnknown {
 		return nil
 	}
-	if may, _ := s.mayExist(p); !may {
+	may, must := s.mayExist(p)
+	if !may {
 		return expectError(r, ErrUnknownProject)
+	}
+	if !must && r.Status == StatusError && r.Error == ErrUnknownProject {
+		return nil
 	}
 	if m := expectOK(r); m != nil {
 		return m

@@ -1,0 +1,183 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tenantstorm/tenantstorm/harness/hunt"
+	"github.com/tenantstorm/tenantstorm/harness/repro"
+)
+
+type replayFlags struct {
+	environmentFlags
+	times int
+	json  bool
+}
+
+func newReplay(s streams) *cobra.Command {
+	var f replayFlags
+	cmd := &cobra.Command{
+		Use:   "replay FILE",
+		Short: "Execute a repro, or a program, again",
+		Long: `replay executes a repro's program on fresh databases and says whether it shows the same violation.
+A repro that was found in a seeded fault is replayed in that fault; --seeded-fault none replays it on
+the service as it is. FILE may also be bare program text.
+
+Exit codes: 0 not reproduced, 1 reproduced, 125 anything else, so that git bisect run skips it.`,
+		Example: `  tenantstorm replay findings/lru-order-stats.txtar
+  tenantstorm replay findings/lru-order-stats.txtar --times 100
+  tenantstorm replay findings/lru-order-stats.txtar --seeded-fault none
+  git bisect run go run ./cmd/tenantstorm replay bug.txtar`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return fmt.Errorf("replay takes one FILE, %d given; see '%s --help'", len(args), cmd.CommandPath())
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			err := f.run(cmd, s, args[0])
+			var exit *exitError
+			if err != nil && !errors.As(err, &exit) {
+				err = &exitError{code: exitSkip, err: err}
+			}
+			return err
+		},
+	}
+	f.register(cmd.Flags())
+	cmd.Flags().IntVar(&f.times, "times", 1, "how often to execute it")
+	cmd.Flags().BoolVar(&f.json, "json", false, "print the outcome as JSON")
+	return cmd
+}
+
+// replayJSON is what replay --json prints.
+type replayJSON struct {
+	Times       int    `json:"times"`
+	Reproduced  int    `json:"reproduced"`
+	Diverged    int    `json:"diverged"`
+	Other       int    `json:"other"`
+	Unknown     int    `json:"unknown"`
+	Fingerprint string `json:"fingerprint"`
+}
+
+func (f *replayFlags) run(cmd *cobra.Command, s streams, path string) (err error) {
+	ctx := cmd.Context()
+	if f.times < 1 {
+		return fmt.Errorf("--times %d: must be 1 or more", f.times)
+	}
+	r, err := repro.Load(path)
+	if err != nil {
+		return err
+	}
+	if f.seededFault == "" && f.workerPath == "" {
+		f.seededFault = r.Meta.SeededFault
+	}
+	f.workers = 1
+	if err := f.check(); err != nil {
+		return err
+	}
+	screen := newScreen(s, f.json)
+	p := r.Program
+	env, err := f.open(ctx, connectionsPerWorker(p.Projects, p.MaxProjects, 1, p.Holds()), screen.say)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if e := env.close(ctx); e != nil {
+			err = errors.Join(err, e)
+		}
+	}()
+	if !f.json {
+		f.warnVersions(ctx, screen, r.Meta, env)
+	}
+	done, err := hunt.Replay(ctx, env.fleet, p, r.Violation.Fingerprint(), f.times)
+	if err != nil {
+		return err
+	}
+	if err := f.print(s.out, r, done); err != nil {
+		return err
+	}
+	return replayExit(r, done)
+}
+
+// replayExit: reproduced means the same fingerprint at least once; a program without a violation to
+// compare with is reproduced by any.
+func replayExit(r repro.Repro, done hunt.Replayed) error {
+	switch {
+	case done.Same > 0:
+		return &exitError{code: exitReproduced}
+	case len(done.Other) > 0 || done.Unknown > 0:
+		return &exitError{code: exitSkip}
+	}
+	return nil
+}
+
+func (f *replayFlags) warnVersions(_ context.Context, screen *screen, was repro.Meta, env *environment) {
+	now := f.meta(env)
+	for _, v := range []struct{ what, was, now string }{
+		{"Go", was.Go, now.Go}, {"pgx", was.Pgx, now.Pgx}, {"PostgreSQL", was.Postgres, now.Postgres},
+	} {
+		if v.was != "" && v.was != v.now {
+			screen.say(fmt.Sprintf("warning: the repro was made with %s %s, this is %s", v.what, v.was, v.now))
+		}
+	}
+}
+
+func (f *replayFlags) print(w io.Writer, r repro.Repro, done hunt.Replayed) error {
+	others := 0
+	var names []string
+	for name, n := range done.Other {
+		others += n
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	if f.json {
+		fingerprint := r.Violation.Fingerprint()
+		if done.Violation != nil {
+			fingerprint = done.Violation.Fingerprint()
+		}
+		return printJSON(w, replayJSON{Times: done.Times, Reproduced: done.Same, Other: others, Unknown: done.Unknown, Fingerprint: fingerprint})
+	}
+	var err error
+	say := func(format string, v ...any) {
+		if err == nil {
+			_, err = fmt.Fprintf(w, format+"\n", v...)
+		}
+	}
+	say("%s", r.Program)
+	switch {
+	case done.Same > 0:
+		say("REPRODUCED %d of %d: %s\n\n  %s", done.Same, done.Times, done.Violation.Fingerprint(), violationOf(done.Violation))
+		for _, line := range repro.Lines(done.History) {
+			say("    %s", line)
+		}
+	case len(names) > 0:
+		say("ANOTHER VIOLATION in %d of %d: %v\n\n  %s", others, done.Times, names, violationOf(done.Last.Verdict.First()))
+	case done.Unknown > 0:
+		say("UNKNOWN: %d of %d executions say nothing", done.Unknown, done.Times)
+	default:
+		say("NOT REPRODUCED in %s", count(done.Times, "execution"))
+	}
+	return err
+}
+
+// meta is what a repro says of how it was made: versions, and no place or name of this machine.
+func (f *environmentFlags) meta(env *environment) repro.Meta {
+	m := repro.Meta{
+		Target: f.target, SeededFault: f.fault(), Tool: toolVersion(), Go: runtime.Version(),
+		Pgx: moduleVersion("github.com/jackc/pgx/v5"), Postgres: versionName(env.server.Version()),
+	}
+	if f.workerPath != "" {
+		m.Target = "own"
+	}
+	return m
+}
+
+// versionName turns server_version_num into what people say.
+func versionName(num int) string { return fmt.Sprintf("%d.%d", num/10000, num%10000) }
+

@@ -1,0 +1,135 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/tenantstorm/tenantstorm/harness/check"
+	"github.com/tenantstorm/tenantstorm/harness/hunt"
+	"github.com/tenantstorm/tenantstorm/model"
+)
+
+// stormJSON is what storm --json prints.
+type stormJSON struct {
+	Verdict     string        `json:"verdict"`
+	Mode        string        `json:"mode"`
+	Postgres    string        `json:"postgres"`
+	Seed        uint64        `json:"seed"`
+	Executions  int           `json:"executions"`
+	Operations  int           `json:"operations"`
+	Seconds     float64       `json:"seconds"`
+	Findings    []findingJSON `json:"findings"`
+	Unconfirmed []string      `json:"unconfirmed,omitempty"`
+	Interrupted bool          `json:"interrupted,omitempty"`
+}
+
+type findingJSON struct {
+	Fingerprint      string  `json:"fingerprint"`
+	Invariant        string  `json:"invariant"`
+	Operations       int     `json:"operations"`
+	Interventions    int     `json:"interventions"`
+	Repro            string  `json:"repro"`
+	Sentence         string  `json:"sentence"`
+	Reproduced       int     `json:"reproduced"`
+	Trials           int     `json:"trials"`
+	Minimal          bool    `json:"minimal"`
+	Executions       int     `json:"executions"`
+	ShrinkExecutions int     `json:"shrink_executions"`
+	Seconds          float64 `json:"seconds"`
+}
+
+func printJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}
+
+func stormReport(sum hunt.Summary, mode model.Mode, source string, seed uint64) stormJSON {
+	r := stormJSON{
+		Verdict: sum.Verdict.String(), Mode: mode.String(), Postgres: source, Seed: seed, Executions: sum.Executions,
+		Operations: sum.Operations, Seconds: sum.Elapsed.Seconds(), Findings: []findingJSON{},
+		Unconfirmed: sum.Unconfirmed, Interrupted: sum.Interrupted,
+	}
+	for _, f := range sum.Findings {
+		r.Findings = append(r.Findings, findingJSON{
+			Fingerprint: f.Fingerprint, Invariant: f.Violation.Invariant, Operations: f.Operations, Interventions: f.Interventions,
+			Repro: f.Repro, Sentence: f.Violation.Sentence, Reproduced: f.Reproduced, Trials: f.Trials, Minimal: f.Minimal,
+			Executions: f.Executions, ShrinkExecutions: f.Shrink, Seconds: f.FoundAfter.Seconds(),
+		})
+	}
+	return r
+}
+
+func printStorm(w io.Writer, sum hunt.Summary, f *stormFlags) error {
+	var b strings.Builder
+	for i, found := range sum.Findings {
+		writeFinding(&b, i+1, found)
+	}
+	for _, u := range sum.Unconfirmed {
+		fmt.Fprintf(&b, "\nUNCONFIRMED %s: it did not show again on fresh databases, so it is not called a finding.\n", u)
+	}
+	b.WriteByte('\n')
+	t := tabwriter.NewWriter(&b, 0, 0, 3, ' ', 0)
+	fmt.Fprintln(t, "invariant\tchecked\tverdict")
+	for _, row := range sum.Invariants {
+		verdict := row.Status.String()
+		if row.Note != "" {
+			verdict += ": " + row.Note
+		}
+		fmt.Fprintf(t, "%s\t%d\t%s\n", row.Name, row.Checked, verdict)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintf(&b, "\n%s: %s, %s in %s, seed %d\n", headline(sum), count(sum.Executions, "case"), count(sum.Operations, "operation"), clock(sum.Elapsed), f.seed)
+	if sum.Accepted > 0 {
+		fmt.Fprintf(&b, "%s showed an accepted fingerprint\n", count(sum.Accepted, "case"))
+	}
+	if sum.Unknown > 0 {
+		fmt.Fprintf(&b, "%s ended unknown: their workers were killed from outside\n", count(sum.Unknown, "case"))
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func headline(sum hunt.Summary) string {
+	head := strings.ToUpper(sum.Verdict.String())
+	if n := len(sum.Findings); n > 0 {
+		head += " (" + count(n, "finding") + ")"
+	}
+	if sum.Interrupted {
+		head += ", interrupted"
+	}
+	return head
+}
+
+func writeFinding(b *strings.Builder, n int, f hunt.Finding) {
+	fmt.Fprintf(b, "\nFINDING %d  %s\n\n  %s\n\n", n, f.Fingerprint, f.Violation.Sentence)
+	for _, line := range strings.Split(strings.TrimRight(f.Program.String(), "\n"), "\n") {
+		if line != "" {
+			line = "    " + line
+		}
+		b.WriteString(line + "\n")
+	}
+	size := "minimal"
+	if !f.Minimal {
+		size = "the shrinker did not come to an end"
+	}
+	fmt.Fprintf(b, "\n  case %d after %s; %s (%s), %s to shrink; reproduced %d of %d on fresh databases\n",
+		f.Case, clock(f.FoundAfter), count(f.Operations, "operation"), size, count(f.Shrink, "execution"), f.Reproduced, f.Trials)
+	if f.Repro != "" {
+		fmt.Fprintf(b, "  replay: tenantstorm replay %s\n", f.Repro)
+	}
+}
+
+// violationOf returns the sentence of a violation, or why there is none.
+func violationOf(v *check.Violation) string {
+	if v == nil {
+		return "no violation"
+	}
+	return v.Sentence
+}

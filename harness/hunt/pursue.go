@@ -1,0 +1,184 @@
+package hunt
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/tenantstorm/tenantstorm/harness/check"
+	"github.com/tenantstorm/tenantstorm/harness/history"
+	"github.com/tenantstorm/tenantstorm/harness/repro"
+	"github.com/tenantstorm/tenantstorm/harness/shrink"
+	"github.com/tenantstorm/tenantstorm/harness/worker"
+	"github.com/tenantstorm/tenantstorm/model"
+)
+
+// Pursue turns one program's violation into a finding, for callers that search on their own: it is
+// confirmed, shrunk and written down as in a hunt. It returns false when it did not show again on
+// databases made anew.
+func Pursue(ctx context.Context, o Options, p model.Program, v check.Violation) (Finding, bool, error) {
+	h := &hunt{o: o, began: time.Now(), seen: map[string]bool{}, rows: map[string]*Invariant{}}
+	f := Finding{Fingerprint: v.Fingerprint(), Violation: v, Program: p}
+	confirmed, err := h.confirm(ctx, &f)
+	if err == nil {
+		err = h.err
+	}
+	return f, confirmed, err
+}
+
+// pursue makes a finding of a violation that a search came upon.
+func (h *hunt) pursue(ctx context.Context, number int, p model.Program, v check.Violation) {
+	h.shrinking.Lock()
+	defer h.shrinking.Unlock()
+	h.mu.Lock()
+	f := Finding{Fingerprint: v.Fingerprint(), Violation: v, Program: p, Case: number,
+		Executions: h.sum.Executions, FoundAfter: time.Since(h.began)}
+	h.mu.Unlock()
+	confirmed, err := h.confirm(ctx, &f)
+	if !confirmed {
+		h.unconfirmed(ctx, f, err)
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.sum.Findings = append(h.sum.Findings, f)
+	h.tell(Progress{Found: &f})
+	if h.o.MaxFindings > 0 && len(h.sum.Findings) >= h.o.MaxFindings {
+		h.stop()
+	}
+}
+
+// confirm completes a finding: it must show again on databases made anew, is shrunk, must show again
+// once more, and is written down.
+func (h *hunt) confirm(ctx context.Context, f *Finding) (bool, error) {
+	p := f.Program
+	first, err := Replay(ctx, h.o.Runner, p, f.Fingerprint, confirmations)
+	if err != nil || first.Same == 0 {
+		return false, err
+	}
+	smallest := h.shrink(ctx, p, f)
+	last, err := Replay(ctx, h.o.Runner, smallest, f.Fingerprint, confirmations)
+	if err == nil && last.Same < first.Same {
+		// Smaller but less certain: the user is better served by what replays.
+		smallest, last, f.Minimal = p, first, false
+	}
+	if err != nil {
+		last = first
+	}
+	f.Program, f.Reproduced, f.Trials = smallest, last.Same, last.Times
+	if last.Violation != nil {
+		f.Violation = *last.Violation
+	}
+	f.Operations, f.Interventions = smallest.Len(), len(smallest.Schedule)
+	h.write(f, last.History)
+	return true, nil
+}
+
+func (h *hunt) unconfirmed(ctx context.Context, f Finding, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	note := f.Fingerprint
+	switch {
+	case ctx.Err() != nil:
+		note += " (interrupted before it could be confirmed)"
+	case err != nil:
+		note = fmt.Sprintf("%s (%v)", f.Fingerprint, err)
+	}
+	h.sum.Unconfirmed = append(h.sum.Unconfirmed, fmt.Sprintf("%s in case %d", note, f.Case))
+	delete(h.seen, f.Fingerprint)
+}
+
+// quickDeadline is how long a candidate may take while a hang is being shrunk. Only what shows with
+// the program's own deadline, too, is reported.
+const quickDeadline = 700 * time.Millisecond
+
+func (h *hunt) shrink(ctx context.Context, p model.Program, f *Finding) model.Program {
+	hang := f.Violation.Invariant == "progress"
+	began, executions := time.Now(), 0
+	run := func(ctx context.Context, c model.Program) (shrink.Outcome, error) {
+		if hang && c.OpDeadline() > quickDeadline {
+			c.Deadline = quickDeadline
+		}
+		out, err := h.o.Runner.Do(ctx, worker.Case{Program: c.String()})
+		if err != nil {
+			return shrink.Outcome{}, err
+		}
+		executions++
+		h.mu.Lock()
+		h.tell(Progress{Shrinking: f.Fingerprint, Candidates: executions})
+		h.mu.Unlock()
+		v := out.Verdict.First()
+		if v == nil {
+			return shrink.Outcome{}, nil
+		}
+		return shrink.Outcome{Fingerprint: v.Fingerprint(), LastOp: v.Op}, nil
+	}
+	opts := shrink.Options{MaxExecutions: h.o.ShrinkExecutions, Trials: 1}
+	if h.o.ShrinkBudget > 0 {
+		opts.Until = func() bool { return time.Since(began) > h.o.ShrinkBudget }
+	}
+	res, err := shrink.Shrink(ctx, p, f.Fingerprint, run, opts)
+	f.Shrink = executions
+	if err != nil {
+		return p
+	}
+	f.Minimal = res.Complete
+	return res.Program.Renumber()
+}
+
+// Replayed is what came of executing one program several times.
+type Replayed struct {
+	Times     int
+	Same      int              // executions that showed the fingerprint
+	Other     map[string]int   // executions that showed another one
+	Unknown   int              // executions that say nothing: the worker was killed from outside
+	Violation *check.Violation // the last one with the fingerprint
+	History   history.History  // its history
+	Last      *worker.Outcome
+}
+
+// Replay executes a program so many times, on databases made anew, and counts how often it shows the
+// fingerprint; "" means whatever shows first.
+func Replay(ctx context.Context, runner Runner, p model.Program, fingerprint string, times int) (Replayed, error) {
+	r := Replayed{Other: map[string]int{}}
+	for range times {
+		out, err := runner.Do(ctx, worker.Case{Program: p.String(), Fresh: true})
+		if err != nil {
+			return r, err
+		}
+		r.Times++
+		r.Last = &out
+		v := out.Verdict.First()
+		switch {
+		case v == nil && out.Verdict.Status != check.Pass:
+			r.Unknown++
+		case v == nil:
+		case fingerprint == "" || v.Fingerprint() == fingerprint:
+			fingerprint = v.Fingerprint()
+			r.Same++
+			r.Violation, r.History = v, out.History
+		default:
+			r.Other[v.Fingerprint()]++
+		}
+	}
+	return r, nil
+}
+
+func (h *hunt) write(f *Finding, hist history.History) {
+	if h.o.Out == "" {
+		return
+	}
+	meta := h.o.Meta
+	meta.Seed, meta.Case = fmt.Sprint(h.o.Seed), fmt.Sprint(f.Case)
+	path, err := repro.Save(h.o.Out, repro.Repro{Meta: meta, Program: f.Program, Violation: f.Violation, History: repro.Lines(hist)})
+	if err != nil {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if h.err == nil {
+			h.err = fmt.Errorf("write the repro of %s: %w", f.Fingerprint, err)
+		}
+		return
+	}
+	f.Repro = filepath.Clean(path)
+}

@@ -1,0 +1,41 @@
+package shrink
+
+import "github.com/tenantstorm/tenantstorm/model"
+
+// passLateral changes one thing in any direction and drops an operation. It leads out of programs
+// that only look smallest because what makes a smaller one fail is something else, say an index in the
+// place of a search, or one pool more.
+func passLateral(s *shrinker) {
+	for _, changed := range lateral(s.current) {
+		ops := changed.Ops()
+		for j := len(ops) - 1; j >= 0; j-- {
+			if s.try(tight(changed.Without(ops[j].ID))) {
+				return
+			}
+		}
+	}
+}
+
+// lateral returns the program with one thing changed, in every way there is. What is returned may not
+// be valid.
+func lateral(p model.Program) []model.Program {
+	var out []model.Program
+	anyKind := func(model.Kind) bool { return true }
+	ops := p.Ops()
+	for _, n := range []int{p.MaxProjects - 1, p.MaxProjects + 1} {
+		q := p.Clone()
+		q.MaxProjects = n
+		out = append(out, q)
+	}
+	for i := len(ops) - 1; i >= 0; i-- {
+		alternatives := otherKinds(p, ops[i], anyKind)
+		alternatives = append(alternatives, otherProjects(p, ops[i])...)
+		alternatives = append(alternatives, otherSessions(p, ops[i])...)
+		for _, n := range alternatives {
+			q := replaced(p, n)
+			q.Projects = model.MaxProjects // made tight later
+			out = append(out, q)
+		}
+	}
+	return out
+}

@@ -1,0 +1,108 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/tenantstorm/tenantstorm/harness"
+	"github.com/tenantstorm/tenantstorm/harness/audit"
+	"github.com/tenantstorm/tenantstorm/harness/check"
+	"github.com/tenantstorm/tenantstorm/harness/history"
+	"github.com/tenantstorm/tenantstorm/model"
+)
+
+// goroutinesEvery is how often a case looks for leaked goroutines: pgxpool's own take half a second to
+// end, which every case cannot afford.
+const goroutinesEvery = 16
+
+// freshEvery is how often a case starts without any database, so that it provisions for real. It also
+// bounds what deleted rows leave behind, as autovacuum is off.
+const freshEvery = 32
+
+// bench is where the cases of one worker run, one after the other.
+type bench struct {
+	target  harness.Target
+	env     harness.Env
+	control *harness.Control
+	log     io.Writer
+	cases   int
+	dirty   bool // the last case broke: what it left is not to be recycled
+}
+
+func newBench(target harness.Target, dsn, prefix string, log io.Writer) *bench {
+	return &bench{
+		target: target, control: harness.NewControl(dsn), log: log,
+		env: harness.Env{DSN: dsn, Prefix: prefix, Logger: slog.New(slog.NewTextHandler(log, nil))},
+	}
+}
+
+// run runs one case: databases emptied, a fresh service, the program, the audit, the verdict.
+func (b *bench) run(ctx context.Context, c Case, begin func(history.Entry)) Report {
+	report := Report{ID: c.ID}
+	p, err := model.Parse(c.Program)
+	if err != nil {
+		report.Broken = fmt.Sprintf("program: %v", err)
+		return report
+	}
+	if err := b.reset(ctx, c.Fresh || b.dirty || b.cases%freshEvery == 0); err != nil {
+		report.Broken = err.Error()
+		return report
+	}
+	b.dirty = true
+	b.cases++
+	var opts audit.Options
+	if c.Fresh || b.cases%goroutinesEvery == 0 {
+		opts.Goroutines = audit.Baseline()
+	}
+	run, err := harness.Start(ctx, b.target, b.env, p)
+	if err != nil {
+		report.Broken = err.Error()
+		return report
+	}
+	run.Begin = begin
+	err = run.Execute(ctx)
+	if err == nil && run.Alive() {
+		err = audit.Service(ctx, run, b.control, opts)
+	}
+	if !run.Closed() && !run.Stuck() {
+		_, _ = run.Close(ctx) // what it says of itself after a hang or a panic is worth nothing
+	}
+	report.Tainted = run.Stuck() || !run.Alive()
+	report.History = run.History
+	if err != nil {
+		report.Broken = err.Error()
+		return report
+	}
+	report.Verdict = check.Judge(p, run.History)
+	b.dirty = report.Tainted
+	if report.Verdict.Status != check.Fail {
+		// Nobody reads the answers of a case that passed, and they are most of what would be sent.
+		for i := range report.History.Entries {
+			report.History.Entries[i].Response.Matches = nil
+			report.History.Entries[i].Response.Stats = nil
+		}
+	}
+	return report
+}
+
+// reset empties the worker's databases, or drops them.
+func (b *bench) reset(ctx context.Context, drop bool) error {
+	if drop || b.target.Reset == nil {
+		return b.control.DropDatabases(ctx, b.env.Prefix)
+	}
+	if err := b.target.Reset(ctx, b.env); err != nil {
+		return fmt.Errorf("reset %s: %w", b.target.Name, err)
+	}
+	return nil
+}
+
+// close drops what the worker made.
+func (b *bench) close(ctx context.Context) error {
+	err := b.control.DropDatabases(ctx, b.env.Prefix)
+	if e := b.control.Close(ctx); err == nil {
+		err = e
+	}
+	return err
+}

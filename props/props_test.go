@@ -1,0 +1,136 @@
+package props
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/tenantstorm/tenantstorm/harness/check"
+	"github.com/tenantstorm/tenantstorm/harness/hunt"
+	"github.com/tenantstorm/tenantstorm/harness/repro"
+	"github.com/tenantstorm/tenantstorm/harness/worker"
+	"github.com/tenantstorm/tenantstorm/model"
+)
+
+// property is what one test checks: which programs, and which families of invariants they are about.
+// A violation of another family fails the test, too: it is never kept quiet.
+type property struct {
+	bounds   func(*model.Bounds)
+	families []string
+}
+
+func all(except ...model.Kind) []model.Kind {
+	return slices.DeleteFunc(model.Kinds(), func(k model.Kind) bool { return slices.Contains(except, k) })
+}
+
+// TestIsolation: no session ever sees another project's bytes, whatever the projects are called and
+// whoever switches where.
+func TestIsolation(t *testing.T) {
+	property{
+		bounds: func(b *model.Bounds) {
+			b.Kinds = all(model.KindHold, model.KindRelease, model.KindCancel)
+			b.MaxProjects, b.Projects = 5, 8
+		},
+		families: []string{"isolation"},
+	}.check(t)
+}
+
+// TestLRU: never more pools than MAX_PROJECTS, evicted in strict LRU order, leases and all.
+func TestLRU(t *testing.T) {
+	property{
+		bounds:   func(b *model.Bounds) { b.Kinds = all(model.KindCancel) },
+		families: []string{"lru"},
+	}.check(t)
+}
+
+// TestFreshness: what was indexed is found, whole, in its newest revision, and nothing else.
+func TestFreshness(t *testing.T) {
+	property{
+		bounds: func(b *model.Bounds) {
+			b.Kinds = all(model.KindHold, model.KindRelease)
+			b.MaxProjects, b.Projects = 3, 4
+		},
+		families: []string{"search"},
+	}.check(t)
+}
+
+// TestAccounting: every counter is what the operations make it, and no operation fails unexplained.
+func TestAccounting(t *testing.T) {
+	property{
+		bounds: func(b *model.Bounds) {
+			b.Kinds = all(model.KindCancel)
+			b.MaxProjects, b.Projects = 4, 9
+		},
+		families: []string{"accounting", "errors"},
+	}.check(t)
+}
+
+// TestNoLeaks: after a case no connection, goroutine, lease or evicted pool is left, and nothing hangs.
+func TestNoLeaks(t *testing.T) {
+	property{
+		bounds:   func(b *model.Bounds) { b.MaxProjects, b.Projects = 3, 8 },
+		families: []string{"leak", "progress", "panic"},
+	}.check(t)
+}
+
+// caseTime is how long one case may take, everything included, before the test gives up on it.
+const caseTime = 5 * time.Minute
+
+func (p property) check(t *testing.T) {
+	bounds := model.DefaultBounds()
+	p.bounds(&bounds)
+	var first *hunt.Finding // what failed first: rapid runs it again, and must see it fail again
+	checked := map[string]int{}
+	rapid.Check(t, func(rt *rapid.T) {
+		prog := model.Generate(rapidSource{rt}, bounds)
+		if first != nil {
+			rt.Fatalf("%s", first.Fingerprint)
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), caseTime)
+		defer cancel()
+		out, err := clean.Do(ctx, worker.Case{Program: prog.String()})
+		if err != nil {
+			t.Fatalf("the case could not be run: %v", err)
+		}
+		for _, r := range out.Verdict.Results {
+			checked[r.Invariant] += r.Checked
+		}
+		if v := out.Verdict.First(); v != nil {
+			first = pursue(ctx, t, prog, *v)
+			rt.Fatalf("%s", first.Fingerprint)
+		}
+	})
+	for _, family := range p.families {
+		if checked[family] == 0 {
+			t.Errorf("%s was never checked: inconclusive", family)
+		}
+	}
+}
+
+// pursue shrinks a failing program and tells the user everything: the smallest program, what is wrong
+// in a sentence, where the repro is and how to replay it.
+func pursue(ctx context.Context, t *testing.T, prog model.Program, v check.Violation) *hunt.Finding {
+	t.Helper()
+	out := filepath.Join("testdata", "findings")
+	if err := os.MkdirAll(out, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	f, confirmed, err := hunt.Pursue(ctx, hunt.Options{
+		Runner: clean, ShrinkBudget: time.Minute, Out: out, Meta: repro.Meta{Target: "codesearch"},
+	}, prog, v)
+	if err != nil {
+		t.Errorf("shrink %s: %v", v.Fingerprint(), err)
+	}
+	if !confirmed {
+		t.Errorf("%s showed once and not again on fresh databases:\n%s\n%s", v.Fingerprint(), v.Sentence, prog)
+		return &f
+	}
+	t.Errorf("%s\n\n%s\n\n%s\nreproduced %d of %d; replay: go run ./cmd/tenantstorm replay props/%s",
+		f.Fingerprint, f.Violation.Sentence, f.Program, f.Reproduced, f.Trials, f.Repro)
+	return &f
+}
