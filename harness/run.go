@@ -30,7 +30,7 @@ type Run struct {
 	env      Env
 	program  model.Program
 	sys      System
-	sessions []Session
+	sessions []*client
 	leases   map[int]Lease
 	released map[int]bool // leases given back; a second release must do nothing
 	began    time.Time
@@ -72,7 +72,7 @@ func (r *Run) open(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("open session s%d: %w", i, err)
 		}
-		r.sessions = append(r.sessions, s)
+		r.sessions = append(r.sessions, &client{Session: s, active: model.Active})
 	}
 	return nil
 }
@@ -151,6 +151,7 @@ func (r *Run) Do(ctx context.Context, o model.Op, audit bool) history.Entry {
 		e.Response = r.bounded(ctx, o)
 	}
 	e.End = r.Now()
+	r.sessions[o.Session].note(o, e.Response.Status)
 	r.History.Entries = append(r.History.Entries, e)
 	return e
 }
@@ -249,12 +250,12 @@ func (r *Run) send(ctx context.Context, o model.Op) (resp model.Response, err er
 	case model.KindSwitch:
 		return resp, s.Switch(ctx, name)
 	case model.KindIndex:
-		// Which project an unnamed index is about is the service's to know; what it is given must not
-		// depend on it, so the runner keeps its own note of each session's switches.
-		project := r.resolve(o)
-		return resp, s.Index(ctx, IndexRequest{Project: name, Repo: repogen.Repo(project, o.Revision, o.Files), Mode: o.Mode})
+		if o.Project == model.Active && s.unsure {
+			return skipped, nil // there is no telling whose files to give it
+		}
+		return resp, s.Index(ctx, IndexRequest{Project: name, Repo: repogen.Repo(s.resolve(o), o.Revision, o.Files), Mode: o.Mode})
 	case model.KindSearch:
-		resp.Matches, err = s.Search(ctx, SearchRequest{Project: name, Query: o.QueryText(r.resolve(o)), Path: o.PathText(), Limit: o.Limit})
+		resp.Matches, err = s.Search(ctx, SearchRequest{Project: name, Query: o.QueryText(s.resolve(o)), Path: o.PathText(), Limit: o.Limit})
 		return resp, err
 	case model.KindStats:
 		rep, ok := r.sys.(StatsReporter)
@@ -279,25 +280,34 @@ func (r *Run) send(ctx context.Context, o model.Op) (resp model.Response, err er
 	return resp, fmt.Errorf("operation %s: not known to the runner", o.Kind)
 }
 
-// resolve returns the project an operation is about by the program alone: its own, or the last one its
-// session switched to. Where there is none it returns 0: the service has to refuse anyway.
-func (r *Run) resolve(o model.Op) int {
+// client is a session with the runner's own note of what it has switched to: what an unnamed index is
+// given must not depend on what the service believes.
+type client struct {
+	Session
+	active int  // the project of the last switch that was answered; model.Active: none
+	unsure bool // a switch was interrupted since: the session may have either project active
+}
+
+// note keeps the session's active project after a switch.
+func (c *client) note(o model.Op, status model.Status) {
+	if o.Kind != model.KindSwitch {
+		return
+	}
+	switch status {
+	case model.StatusOK:
+		c.active, c.unsure = o.Project, false
+	case model.StatusUnknown:
+		c.unsure = true
+	}
+}
+
+// resolve returns the project an operation is about: its own, or the one its session switched to. Where
+// there is none it returns 0: the service has to refuse anyway.
+func (c *client) resolve(o model.Op) int {
 	if o.Project != model.Active {
 		return o.Project
 	}
-	project := 0
-	for _, p := range r.program.Ops() {
-		if p.ID == o.ID {
-			break
-		}
-		switch {
-		case p.Kind == model.KindSwitch && p.Session == o.Session:
-			project = p.Project
-		case p.Kind == model.KindRestart:
-			project = 0
-		}
-	}
-	return project
+	return max(c.active, 0)
 }
 
 func (r *Run) hold(ctx context.Context, o model.Op, name string) (model.Response, error) {

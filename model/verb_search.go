@@ -175,14 +175,24 @@ func (s *State) CheckSearch(p int, o Op, r Response) *Mismatch {
 		if m == nil {
 			return nil
 		}
-		if first == nil || !first.severe() && m.severe() {
+		if first == nil || m.weight() > first.weight() {
 			first = m
 		}
 	}
 	return first
 }
 
-func (m *Mismatch) severe() bool { return m.Invariant == "isolation" }
+// weight orders the mismatches with several possibilities, so that the most telling is reported: a
+// foreign canary is one whatever is stored, and half a revision is torn rather than a stranger to another.
+func (m *Mismatch) weight() int {
+	switch {
+	case m.Invariant == "isolation":
+		return 2
+	case m.Kind == "torn":
+		return 1
+	}
+	return 0
+}
 
 // found returns the numbers of the files that the query must find.
 func (c content) found(p int, o Op) []int {

@@ -34,7 +34,7 @@ func TestRepros(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			path, err := seeded.Build(t.Context(), seeded.BuildOptions{Fault: fault})
+			path, err := seeded.Build(t.Context(), seeded.BuildOptions{Fault: &fault})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -58,7 +58,7 @@ func replay(t *testing.T, runner hunt.Runner, r repro.Repro) hunt.Replayed {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), caseTime)
 	defer cancel()
-	got, err := hunt.Replay(ctx, runner, r.Program, r.Violation.Fingerprint(), 1)
+	got, err := hunt.Replay(ctx, runner, r.Program, r.Fingerprint(), 1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -90,17 +90,17 @@ func (f *environmentFlags) open(ctx context.Context, connections int, say func(s
 	if err != nil {
 		return nil, err
 	}
-	env.server, env.source = server, report.String()
+	for _, a := range report.PassedOver {
+		say("passed over " + a.String())
+	}
+	env.server, env.source = server, sourceName(report)
 	if err := checkBudget(ctx, server, needed, f.workers); err != nil {
 		return env, err
 	}
 	if env.claim, err = harness.ClaimPrefix(ctx, server.DSN()); err != nil {
 		return env, err
 	}
-	env.fleet, err = worker.NewFleet(worker.FleetOptions{
-		Size:   f.workers,
-		Worker: worker.Options{Path: path, DSN: server.DSN(), Prefix: env.claim.Prefix},
-	})
+	env.fleet, err = worker.NewFleet(ctx, worker.Options{Path: path, DSN: server.DSN(), Prefix: env.claim.Prefix}, f.workers)
 	return env, err
 }
 
@@ -162,9 +162,14 @@ func (f *environmentFlags) binary(ctx context.Context, say func(string)) (string
 		return "", fmt.Errorf("--seeded-fault: %w", err)
 	}
 	say("building the reference service with " + fault.ID)
-	path, err := seeded.Build(ctx, seeded.BuildOptions{Fault: fault})
+	path, err := seeded.Build(ctx, seeded.BuildOptions{Fault: &fault})
 	if err != nil {
 		return "", err
 	}
 	return path, nil
+}
+
+// sourceName is the server in a few words: its version and provider.
+func sourceName(r postgres.Report) string {
+	return fmt.Sprintf("PostgreSQL %s by %s", postgres.VersionString(r.Version), r.Provider)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/tenantstorm/tenantstorm/fixtures/postgres"
 	"github.com/tenantstorm/tenantstorm/harness/hunt"
 	"github.com/tenantstorm/tenantstorm/harness/repro"
 )
@@ -95,7 +96,7 @@ func (f *replayFlags) run(cmd *cobra.Command, s streams, path string) (err error
 	if !f.json {
 		f.warnVersions(ctx, screen, r.Meta, env)
 	}
-	done, err := hunt.Replay(ctx, env.fleet, p, r.Violation.Fingerprint(), f.times)
+	done, err := hunt.Replay(ctx, env.fleet, p, r.Fingerprint(), f.times)
 	if err != nil {
 		return err
 	}
@@ -137,7 +138,7 @@ func (f *replayFlags) print(w io.Writer, r repro.Repro, done hunt.Replayed) erro
 	}
 	slices.Sort(names)
 	if f.json {
-		fingerprint := r.Violation.Fingerprint()
+		fingerprint := r.Fingerprint()
 		if done.Violation != nil {
 			fingerprint = done.Violation.Fingerprint()
 		}
@@ -170,14 +171,10 @@ func (f *replayFlags) print(w io.Writer, r repro.Repro, done hunt.Replayed) erro
 func (f *environmentFlags) meta(env *environment) repro.Meta {
 	m := repro.Meta{
 		Target: f.target, SeededFault: f.fault(), Tool: toolVersion(), Go: runtime.Version(),
-		Pgx: moduleVersion("github.com/jackc/pgx/v5"), Postgres: versionName(env.server.Version()),
+		Pgx: moduleVersion("github.com/jackc/pgx/v5"), Postgres: postgres.VersionString(env.server.Version()),
 	}
 	if f.workerPath != "" {
 		m.Target = "own"
 	}
 	return m
 }
-
-// versionName turns server_version_num into what people say.
-func versionName(num int) string { return fmt.Sprintf("%d.%d", num/10000, num%10000) }
-

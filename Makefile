@@ -1,0 +1,66 @@
+# make alone lists the targets. `make test` and `make storm` do all their set-up themselves.
+
+GO ?= go
+
+# Whoever checked the tree out need not be who builds it; git's ownership check must not stop a build.
+export GOFLAGS := $(strip $(shell $(GO) env GOFLAGS) -buildvcs=false)
+
+# Where things built go. Nothing else is written into the tree.
+BIN := .bin
+
+# The rooms with goroutines, for the race detector.
+RACE_ROOMS ?= ./harness/... ./fixtures/codesearch/... ./fixtures/postgres/...
+
+PACKAGES ?= ./...
+FUZZTIME ?= 30s
+BENCH ?= .
+
+# A storm or a replay that names its own PostgreSQL needs none set up.
+setup_postgres = $(if $(findstring --postgres,$(ARGS)),,sh .ci/setup-postgres)
+
+.DEFAULT_GOAL := help
+.PHONY: help test storm replay lint race image build fuzz bench clean ci
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+test: ## set up what is needed and run every test (PACKAGES=./... TESTFLAGS=)
+	@sh .ci/setup-postgres
+	$(strip $(GO) test $(TESTFLAGS) $(PACKAGES))
+
+storm: build ## stress the reference service (FAULT=id BUDGET=30s SEED=n ARGS='more flags')
+	@$(setup_postgres)
+	@$(BIN)/tenantstorm storm $(if $(FAULT),--seeded-fault $(FAULT)) $(if $(BUDGET),--budget $(BUDGET)) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+replay: build ## run a repro again (FILE=path ARGS='--times 10')
+	@$(if $(FILE),:,echo 'usage: make replay FILE=path/to/repro.txtar' >&2; exit 2)
+	@$(setup_postgres)
+	@$(BIN)/tenantstorm replay $(ARGS) $(FILE)
+
+lint: ## run the linter, at the version pinned in .ci/lint
+	@sh .ci/golangci-lint run $(PACKAGES)
+
+race: ## run the tests of the concurrent rooms under the race detector
+	@sh .ci/setup-postgres
+	$(strip $(GO) test -race $(TESTFLAGS) $(RACE_ROOMS))
+
+image: ## build the Docker image postgres:<major>-local from this machine's binaries, offline
+	@bash fixtures/postgres/image/from-host.sh
+
+build: ## build the command into .bin/tenantstorm
+	@mkdir -p $(BIN)
+	@$(GO) build -o $(BIN)/tenantstorm ./cmd/tenantstorm
+
+fuzz: ## run every fuzz target in turn (FUZZTIME=30s each)
+	@sh .ci/setup-postgres
+	@GO='$(GO)' sh .ci/fuzz $(FUZZTIME)
+
+bench: ## run the benchmarks (BENCH=regexp)
+	@sh .ci/setup-postgres
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem $(TESTFLAGS) $(PACKAGES)
+
+clean: ## remove what make built
+	rm -rf $(BIN)
+
+ci: ## do everything CI does
+	@bash .ci/run
