@@ -52,8 +52,8 @@ func (b Bounds) withDefaults() Bounds {
 
 // Enumerate yields every sequential program within the bounds in the order of [Less], until yield
 // returns false, so the first program that fails is the smallest one there is. Programs that differ
-// only in the naming of projects, sessions and leases are made once, in the order of first use. There
-// are very many: with all verbs about ten thousand of up to two operations and a million of up to three.
+// only in the naming of projects, sessions and leases are made once, in the order of first use. By
+// default there are 2,788 of up to three operations; with two sessions and all names, 99,228.
 //
 // Left out as useless are programs
 //   - with max_projects above the number of projects: nothing is evicted in either;
@@ -155,7 +155,8 @@ func universe(b Bounds, p model.Program, size int) []model.Op {
 		}
 	}
 	return slices.DeleteFunc(out, func(o model.Op) bool {
-		return o.Project == model.Active && (o.Kind == model.KindSwitch || o.Kind == model.KindDrop)
+		needed := o.Kind == model.KindSwitch || o.Kind == model.KindHold || o.Kind == model.KindDrop
+		return needed && o.Project == model.Active
 	})
 }
 

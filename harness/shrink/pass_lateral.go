@@ -1,6 +1,10 @@
 package shrink
 
-import "github.com/tenantstorm/tenantstorm/model"
+import (
+	"slices"
+
+	"github.com/tenantstorm/tenantstorm/model"
+)
 
 // passLateral changes one thing in any direction and drops an operation. It leads out of programs
 // that only look smallest because what makes a smaller one fail is something else, say an index in the
@@ -11,6 +15,37 @@ func passLateral(s *shrinker) {
 		for j := len(ops) - 1; j >= 0; j-- {
 			if s.try(tight(changed.Without(ops[j].ID))) {
 				return
+			}
+		}
+	}
+	if s.current.Len() <= mostSwitched {
+		s.onActive()
+	}
+}
+
+// mostSwitched is the longest program that onActive works on.
+const mostSwitched = 6
+
+// onActive puts an operation on the active project of any session and drops two others: where sessions
+// mix up their projects, that operation alone may show it.
+func (s *shrinker) onActive() {
+	ops := s.current.Ops()
+	if !slices.ContainsFunc(ops, func(o model.Op) bool { return o.Kind == model.KindSwitch }) {
+		return
+	}
+	for _, o := range ops {
+		if !o.TakesProject() {
+			continue
+		}
+		for _, o.Session = range usedSessions(s.current) {
+			o.Project = model.Active
+			q := replaced(s.current, o)
+			for i, a := range ops {
+				for _, b := range ops[i+1:] {
+					if a.ID != o.ID && b.ID != o.ID && s.try(fewerSessions(tight(q.Without(a.ID, b.ID)))) {
+						return
+					}
+				}
 			}
 		}
 	}

@@ -2,17 +2,17 @@ package shrink
 
 import "github.com/tenantstorm/tenantstorm/model"
 
-// passReorder brings operations into the canonical order: every two of a section change places where
-// the program then comes earlier in the order, its projects and sessions renamed by their new first use.
+// passReorder brings operations into the canonical order: every two of a section change places, and
+// every one moves to every earlier place, where the program then comes earlier in the order, its
+// projects and sessions renamed by their new first use.
 func passReorder(s *shrinker) {
 	for i := range s.current.Len() {
 		for j := i + 1; j < s.current.Len(); j++ {
-			q, ok := exchanged(s.current, i, j)
-			if !ok {
-				continue
-			}
-			if !s.try(fewerSessions(tight(q))) {
-				s.try(q)
+			for _, reordered := range []func([]model.Op, int, int){exchange, moveUp} {
+				q, ok := inSection(s.current, i, j, reordered)
+				if ok && !s.try(fewerSessions(tight(q))) {
+					s.try(q)
+				}
 			}
 		}
 	}
@@ -30,9 +30,19 @@ func (s *shrinker) exchangeNumbers(numbers []int, renamed func(model.Program, fu
 	}
 }
 
-// exchanged returns the program with its ith and jth operation in each other's place, i < j. It is
-// not possible across sections.
-func exchanged(p model.Program, i, j int) (model.Program, bool) {
+// exchange puts the ith and the jth operation in each other's place.
+func exchange(ops []model.Op, i, j int) { ops[i], ops[j] = ops[j], ops[i] }
+
+// moveUp puts the jth operation before the ith, i < j.
+func moveUp(ops []model.Op, i, j int) {
+	o := ops[j]
+	copy(ops[i+1:j+1], ops[i:j])
+	ops[i] = o
+}
+
+// inSection returns the program with its ith and jth operation reordered, i < j. It is not possible
+// across sections.
+func inSection(p model.Program, i, j int, reordered func([]model.Op, int, int)) (model.Program, bool) {
 	q := p.Clone()
 	section := q.Setup
 	if n := len(q.Setup); i >= n {
@@ -41,6 +51,6 @@ func exchanged(p model.Program, i, j int) (model.Program, bool) {
 	if j >= len(section) {
 		return p, false
 	}
-	section[i], section[j] = section[j], section[i]
+	reordered(section, i, j)
 	return q, true
 }

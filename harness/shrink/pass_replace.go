@@ -27,21 +27,30 @@ func passReplace(s *shrinker) {
 }
 
 // mostPairs is the longest program of which two operations are replaced at a time.
-const mostPairs = 12
+const mostPairs = 8
 
 func (s *shrinker) replaceTwo() {
 	ops := s.current.Ops()
 	for i := range ops {
 		for j := i + 1; j < len(ops); j++ {
-			for _, a := range otherFields(ops[i]) {
-				for _, b := range otherFields(ops[j]) {
-					if s.try(replaced(replaced(s.current, a), b)) {
-						return
-					}
-				}
+			if s.eachTwo(otherFields(ops[i]), otherFields(ops[j])) ||
+				s.eachTwo(otherProjects(s.current, ops[i]), otherProjects(s.current, ops[j])) {
+				return
 			}
 		}
 	}
+}
+
+// eachTwo replaces two operations by each combination; it reports whether one did.
+func (s *shrinker) eachTwo(as, bs []model.Op) bool {
+	for _, a := range as {
+		for _, b := range bs {
+			if s.try(replaced(replaced(s.current, a), b)) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // otherFields returns the operation with each combination of simple fields.

@@ -18,7 +18,7 @@ type memoKey [sha256.Size]byte
 
 // shrinker is one shrink under way.
 type shrinker struct {
-	ctx         context.Context //nolint:containedctx // one shrink, one call
+	ctx         context.Context // a shrinker lives no longer than one call of Shrink
 	run         Run
 	options     Options
 	fingerprint string
@@ -61,7 +61,7 @@ func (s *shrinker) try(p model.Program) bool {
 	}
 	s.candidates++
 	p = p.Renumber()
-	if !Less(p, s.current) || !runnable(p) {
+	if !Less(p, s.current) || p.Validate() != nil {
 		return false
 	}
 	key := memoKey(sha256.Sum256([]byte(p.String())))
@@ -142,17 +142,6 @@ func (s *shrinker) result() Result {
 		Program: s.current, Executions: s.executions, Candidates: s.candidates,
 		Complete: s.complete, Stopped: s.stopped, Passes: s.counts,
 	}
-}
-
-// runnable reports whether the program is valid and its text can be read back.
-func runnable(p model.Program) bool {
-	for _, o := range p.Ops() {
-		// These verbs have no form without a project.
-		if (o.Kind == model.KindSwitch || o.Kind == model.KindDrop) && o.Project == model.Active {
-			return false
-		}
-	}
-	return p.Validate() == nil
 }
 
 // ids returns the operations' IDs.

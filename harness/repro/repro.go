@@ -1,0 +1,112 @@
+// Package repro keeps a finding in a file: the program that shows it, what it violates, and what was
+// seen. A repro replays on another machine, so it holds nothing of the one it was made on.
+//
+// The file is a txtar archive, readable as it stands and in a diff. docs/FORMAT.md describes it.
+package repro
+
+import (
+	"fmt"
+
+	"github.com/tenantstorm/tenantstorm/harness/check"
+	"github.com/tenantstorm/tenantstorm/model"
+)
+
+// FormatVersion is the version of repro files that this package writes and the newest that it reads.
+const FormatVersion = 1
+
+// Repro is a finding, ready to be replayed.
+type Repro struct {
+	Meta Meta
+	// Program is the program that fails.
+	Program model.Program
+	// Violation is what it showed when the repro was made. It is zero in a repro that is only a
+	// program: whatever shows then counts as reproduced.
+	Violation check.Violation
+	// History are the operations and what came of them, a line each, as Lines gives them.
+	History []string
+}
+
+// Meta says how a repro was made. All fields are for people, empty where not known, and must name no
+// place, address or user of the machine.
+type Meta struct {
+	Target      string // what was tested
+	SeededFault string // the fault it was built with, if one was
+	Seed        string // of the run
+	Case        string // number of the case within the run
+	Tool        string // version of tenantstorm
+	Go          string // versions of what it was run with
+	Pgx         string
+	Postgres    string
+}
+
+// Fingerprint returns the fingerprint of the violation, "" for a repro that is only a program.
+func (r Repro) Fingerprint() string {
+	if !r.hasViolation() {
+		return ""
+	}
+	return r.Violation.Fingerprint()
+}
+
+func (r Repro) hasViolation() bool {
+	v := r.Violation
+	return v.Invariant != "" || v.Kind != "" || v.Verb != ""
+}
+
+// Reproduction is what a replay came to. The zero value is unset.
+type Reproduction uint8
+
+// What a replay can come to.
+const (
+	Same  Reproduction = iota + 1 // the same fingerprint
+	Other                         // another one
+	None                          // nothing
+)
+
+var reproductions = []string{"unset", "same", "other", "none"}
+
+func (r Reproduction) String() string {
+	if int(r) < len(reproductions) {
+		return reproductions[r]
+	}
+	return reproductions[0]
+}
+
+// Compare says whether a replay, which showed got or nil for nothing, reproduced r.
+func Compare(r Repro, got *check.Violation) Reproduction {
+	switch {
+	case got == nil:
+		return None
+	case !r.hasViolation() || got.Fingerprint() == r.Fingerprint():
+		return Same
+	}
+	return Other
+}
+
+// SyntaxError says where a file is wrong. Line and Column count from 1 within the file, Column in bytes.
+type SyntaxError struct {
+	File         string // as it was given to Load; "" from Parse
+	Line, Column int
+	Msg          string
+}
+
+func (e *SyntaxError) Error() string {
+	at := fmt.Sprintf("line %d, column %d: %s", e.Line, e.Column, e.Msg)
+	if e.File == "" {
+		return at
+	}
+	return e.File + ": " + at
+}
+
+// VersionError says that a file was written by a newer tenantstorm.
+type VersionError struct {
+	File    string // as it was given to Load; "" from Parse
+	Version int
+}
+
+func (e *VersionError) Error() string {
+	msg := fmt.Sprintf("a repro of version %d: this tenantstorm reads versions up to %d; use a newer one", e.Version, FormatVersion)
+	if e.File == "" {
+		return msg
+	}
+	return e.File + ": " + msg
+}
