@@ -43,7 +43,9 @@ type Death struct {
 	Crash  string `json:"crash,omitempty"`  // Go's own words: what it was and the stacks
 	Stderr string `json:"stderr,omitempty"` // the end of it
 	Stdout string `json:"stdout,omitempty"`
-	Stacks string `json:"stacks,omitempty"` // of a hang: where everything stood
+	// Stacks are where everything stood in a hang. Go may leave out the stack of a goroutine that
+	// was running, as in an endless loop.
+	Stacks string `json:"stacks,omitempty"`
 }
 
 // beforeAny stands for the verb where no operation had begun.

@@ -1,7 +1,11 @@
 // Package worker runs cases in processes of their own, so that a service that panics, deadlocks, exits
 // or is killed takes one case with it and never the run.
 //
-// A target is a worker binary: the service linked with [Serve] or [Main]. The parent starts it with
+// A target is a worker binary: the service linked with [Serve] or [Main],
+//
+//	func main() { os.Exit(worker.Main(harness.Target{Name: "mine", New: open})) }
+//
+// The parent starts it with
 // [Start], or keeps several alive with a [Fleet], and hands it one [Case] at a time. Whatever becomes of
 // the process, the parent learns what became of the case: a [Report], a [Death] that [JudgeDeath] turns
 // into a verdict, or an error, which is the environment's and says nothing of the service.

@@ -44,7 +44,7 @@ func (e *StartError) Error() string {
 
 func (e *StartError) Unwrap() error { return e.Err }
 
-// VersionError: parent and worker speak different versions of the protocol.
+// VersionError says that parent and worker speak different versions of the protocol.
 type VersionError struct {
 	Ours, Theirs int
 }
@@ -53,7 +53,7 @@ func (e *VersionError) Error() string {
 	return fmt.Sprintf("protocol version %d where %d is spoken here: build both from the same tenantstorm", e.Theirs, e.Ours)
 }
 
-// BrokenError: the harness could not run a case.
+// BrokenError says why the harness could not run a case.
 type BrokenError struct {
 	Case   int
 	Reason string

@@ -58,11 +58,11 @@ func (w *Worker) converse(ctx context.Context, c Case) (Report, *Death, error) {
 	case ctx.Err() != nil:
 		w.interrupt()
 		return Report{}, nil, context.Cause(ctx)
+	case w.abandoned():
+		return Report{}, nil, ErrClosed
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return Report{}, w.hang(ctx, d, timeout), nil
 	case errors.Is(err, syscall.EPIPE): // it is dying: the reader will see
-	case errors.Is(err, os.ErrClosed):
-		return Report{}, nil, ErrClosed
 	default:
 		return Report{}, nil, err
 	}
@@ -119,12 +119,10 @@ func (w *Worker) listen(ctx context.Context, timer *time.Timer) (message, heard)
 		if ok {
 			return m, something
 		}
-		select {
-		case <-w.ending:
+		if w.abandoned() {
 			return m, closed
-		default:
-			return m, gone
 		}
+		return m, gone
 	}
 	select {
 	case m, ok := <-w.messages:

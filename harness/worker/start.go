@@ -173,6 +173,15 @@ func (w *Worker) read() {
 // abandon lets the reader throw away what comes.
 func (w *Worker) abandon() { w.endOnce.Do(func() { close(w.ending) }) }
 
+func (w *Worker) abandoned() bool {
+	select {
+	case <-w.ending:
+		return true
+	default:
+		return false
+	}
+}
+
 // send writes a message to the worker, in at most limit.
 func (w *Worker) send(ctx context.Context, m message, limit time.Duration) error {
 	if err := w.in.SetWriteDeadline(time.Now().Add(limit)); err != nil {
