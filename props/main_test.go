@@ -83,7 +83,7 @@ func run(m *testing.M) (code int, err error) {
 
 // fleet starts workers of a binary. The mark keeps the databases of two fleets apart.
 func fleet(path, mark string) (*worker.Fleet, error) {
-	opts := worker.Options{Path: path, DSN: server.DSN(), Prefix: claim.Prefix + mark}
+	opts := worker.Options{Path: path, DSN: postgres.QuickDSN(server), Prefix: claim.Prefix + mark}
 	return worker.NewFleet(context.Background(), opts, min(4, runtime.GOMAXPROCS(0)))
 }
 

@@ -82,6 +82,7 @@ func TestNoLeaks(t *testing.T) {
 const caseTime = 5 * time.Minute
 
 func (p property) check(t *testing.T) {
+	t.Parallel()
 	bounds := model.DefaultBounds()
 	p.bounds(&bounds)
 	var first *hunt.Finding // what failed first: rapid runs it again, and must see it fail again

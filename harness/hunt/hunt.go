@@ -128,7 +128,20 @@ func Run(ctx context.Context, o Options) (Summary, error) {
 		wg.Go(func() { h.search(ctx, search) })
 	}
 	wg.Wait()
+	h.strays()
 	return h.summary(ctx), h.err
+}
+
+// strays notes workers that died between two cases. The case before is the likely cause, but it passed,
+// so nothing can be claimed of it; nor may it be passed over.
+func (h *hunt) strays() {
+	fleet, ok := h.o.Runner.(interface{ Strays() []worker.Stray })
+	if !ok {
+		return
+	}
+	for _, s := range fleet.Strays() {
+		h.sum.Unconfirmed = append(h.sum.Unconfirmed, fmt.Sprintf("a worker died (%s) after case %d was over", s.Death.Kind, s.Case))
+	}
 }
 
 type hunt struct {
@@ -156,7 +169,7 @@ func (h *hunt) search(ctx, search context.Context) {
 			return
 		}
 		p := model.Generate(model.NewSource(model.CaseSeed(h.o.Seed, i)), h.o.Bounds)
-		out, err := h.o.Runner.Do(ctx, worker.Case{Program: p.String()})
+		out, err := h.o.Runner.Do(ctx, worker.Case{ID: i, Program: p.String()})
 		if err != nil {
 			if h.failed(ctx, i, err) {
 				return
