@@ -57,11 +57,37 @@ func (c *Claim) claim(ctx context.Context) error {
 }
 
 func (c *Claim) lock(ctx context.Context, prefix string) (ok bool, err error) {
-	err = c.conn.QueryRow(ctx, `SELECT pg_try_advisory_lock(hashtextextended('tenantstorm ' || $1, 0))`, prefix).Scan(&ok)
+	err = c.conn.QueryRow(ctx, `SELECT pg_try_advisory_lock(`+key+`)`, prefix).Scan(&ok)
 	if err != nil {
 		return false, fmt.Errorf("lock prefix %s: %w", prefix, err)
 	}
 	return ok, nil
+}
+
+// key is the number of the advisory lock that a run holds for the prefix $1.
+const key = `hashtextextended('tenantstorm ' || $1, 0)`
+
+// claimedElsewhere reports whether another session, of any database, holds the prefix's lock. Advisory
+// locks are each database's own, and a run may name another maintenance database than this one.
+func (c *Claim) claimedElsewhere(ctx context.Context, prefix string) (yes bool, err error) {
+	err = c.conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND granted
+		AND (classid::bigint << 32) | objid::bigint = `+key+` AND pid <> pg_backend_pid())`, prefix).Scan(&yes)
+	if err != nil {
+		return false, fmt.Errorf("look who holds prefix %s: %w", prefix, err)
+	}
+	return yes, nil
+}
+
+// sweepOne drops what the run of a prefix left, if it is dead. The prefix's lock is held.
+func (c *Claim) sweepOne(ctx context.Context, control *Control, prefix string) error {
+	if alive, err := c.claimedElsewhere(ctx, prefix); alive || err != nil {
+		return err
+	}
+	if err := control.DropDatabases(ctx, prefix); err != nil {
+		return fmt.Errorf("sweep the dead run %s: %w", prefix, err)
+	}
+	c.Swept = append(c.Swept, prefix)
+	return nil
 }
 
 func (c *Claim) sweep(ctx context.Context) error {
@@ -78,18 +104,17 @@ func (c *Claim) sweep(ctx context.Context) error {
 			continue
 		}
 		seen[prefix] = true
-		dead, err := c.lock(ctx, prefix)
+		free, err := c.lock(ctx, prefix)
 		if err != nil {
 			return err
 		}
-		if !dead {
+		if !free {
 			continue
 		}
-		if err := control.DropDatabases(ctx, prefix); err != nil {
-			return fmt.Errorf("sweep the dead run %s: %w", prefix, err)
+		if err := c.sweepOne(ctx, control, prefix); err != nil {
+			return err
 		}
-		c.Swept = append(c.Swept, prefix)
-		if _, err := c.conn.Exec(ctx, `SELECT pg_advisory_unlock(hashtextextended('tenantstorm ' || $1, 0))`, prefix); err != nil {
+		if _, err := c.conn.Exec(ctx, `SELECT pg_advisory_unlock(`+key+`)`, prefix); err != nil {
 			return fmt.Errorf("unlock prefix %s: %w", prefix, err)
 		}
 	}

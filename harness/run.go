@@ -2,9 +2,10 @@ package harness
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
-	"slices"
+	"sync"
 	"time"
 
 	"github.com/tenantstorm/tenantstorm/fixtures/repogen"
@@ -19,7 +20,8 @@ const CloseDeadline = 10 * time.Second
 const cancelGrace = 500 * time.Millisecond
 
 // Run is one execution of a program on a service. After Execute the service is still open, so that it
-// can be audited; Close ends it. Not for concurrent use.
+// can be audited; Close ends it. The sessions of a race run at once, each in a goroutine of its own; for
+// its callers a Run is not for concurrent use.
 type Run struct {
 	// History is what happened so far.
 	History history.History
@@ -31,19 +33,20 @@ type Run struct {
 	program  model.Program
 	sys      System
 	sessions []*client
-	leases   map[int]Lease
-	released map[int]bool // leases given back; a second release must do nothing
 	began    time.Time
+	closed   bool
+
+	mu       sync.Mutex // guards History and what follows, while a race is on
+	leases   map[int]*held
 	contexts map[int]*opContext
 	stuck    bool
-	closed   bool
+	over     bool // an operation hung or panicked: nothing that follows could be judged
 }
 
 // opContext is what a cancel of an operation cancels. It exists from the first mention of the operation.
 type opContext struct {
-	ctx       context.Context
-	cancel    context.CancelFunc
-	cancelled bool
+	ctx    context.Context
+	cancel context.CancelFunc
 }
 
 // Start opens a service for a program. The error is the environment's.
@@ -53,7 +56,7 @@ func Start(ctx context.Context, target Target, env Env, p model.Program) (*Run, 
 	}
 	env.MaxProjects = p.MaxProjects
 	env.ConnsPerProject = p.Sessions + p.Holds() + 1
-	r := &Run{target: target, env: env, program: p, leases: map[int]Lease{}, released: map[int]bool{}, contexts: map[int]*opContext{}, began: time.Now()}
+	r := &Run{target: target, env: env, program: p, leases: map[int]*held{}, contexts: map[int]*opContext{}, began: time.Now()}
 	if err := r.open(ctx); err != nil {
 		return nil, err
 	}
@@ -61,34 +64,80 @@ func Start(ctx context.Context, target Target, env Env, p model.Program) (*Run, 
 	return r, nil
 }
 
+// Second opens another service on the same databases, for a program of its own. Its history is on the
+// same clock, so that its entries can follow the first one's.
+func (r *Run) Second(ctx context.Context, p model.Program) (*Run, error) {
+	second, err := Start(ctx, r.target, r.env, p)
+	if err == nil {
+		second.began = r.began
+	}
+	return second, err
+}
+
 func (r *Run) open(ctx context.Context) error {
 	sys, err := r.target.New(ctx, r.env)
 	if err != nil {
 		return fmt.Errorf("open %s: %w", r.target.Name, err)
 	}
-	r.sys, r.sessions = sys, nil
+	sessions := make([]*client, 0, r.program.Sessions)
 	for i := range r.program.Sessions {
 		s, err := sys.Session(ctx)
 		if err != nil {
-			return fmt.Errorf("open session s%d: %w", i, err)
+			err = fmt.Errorf("open session s%d: %w", i, err)
+			return errors.Join(err, sys.Close(context.WithoutCancel(ctx)))
 		}
-		r.sessions = append(r.sessions, &client{Session: s, active: model.Active})
+		sessions = append(sessions, &client{Session: s, active: model.Active})
 	}
+	r.sys, r.sessions = sys, sessions
 	return nil
 }
 
-// Execute runs the program's operations in order. It stops early when one hangs or panics, since
+// Execute runs the program: setup in order, then the race, in order too or, where the mode says so,
+// every session in a goroutine of its own. It stops early when an operation hangs or panics, since
 // nothing that follows could be judged, or when ctx ends.
 func (r *Run) Execute(ctx context.Context) error {
-	for _, o := range r.program.Ops() {
-		if err := ctx.Err(); err != nil {
-			return err
+	r.inOrder(ctx, r.program.Setup)
+	if r.program.Mode == model.Sequential {
+		r.inOrder(ctx, r.program.Race)
+	} else {
+		r.race(ctx)
+	}
+	return ctx.Err() // it may have ended during the last one
+}
+
+func (r *Run) inOrder(ctx context.Context, ops []model.Op) {
+	for _, o := range ops {
+		if ctx.Err() != nil || r.isOver() {
+			return
 		}
-		if e := r.Do(ctx, o, false); e.Response.Status == model.StatusHung || e.Response.Status == model.StatusPanicked {
-			return nil
+		r.Do(ctx, o, false)
+	}
+}
+
+// race lets every session go at once and waits for the last.
+func (r *Run) race(ctx context.Context) {
+	threads := make([][]model.Op, len(r.sessions))
+	for _, o := range r.program.Race {
+		threads[o.Session] = append(threads[o.Session], o)
+	}
+	start := make(chan struct{})
+	var wg sync.WaitGroup
+	for _, ops := range threads {
+		if len(ops) > 0 {
+			wg.Go(func() {
+				<-start
+				r.inOrder(ctx, ops)
+			})
 		}
 	}
-	return nil
+	close(start)
+	wg.Wait()
+}
+
+func (r *Run) isOver() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.over
 }
 
 // System returns the service as it now runs.
@@ -105,16 +154,17 @@ func (r *Run) Program() model.Program { return r.program }
 
 // Stuck reports whether an operation did not come back even after its context was cancelled: the
 // process cannot be used for another case.
-func (r *Run) Stuck() bool { return r.stuck }
+func (r *Run) Stuck() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.stuck
+}
 
 // Alive reports whether the service can still be asked: it neither hung nor panicked.
 func (r *Run) Alive() bool {
-	for _, e := range r.History.Entries {
-		if e.Response.Status == model.StatusHung || e.Response.Status == model.StatusPanicked {
-			return false
-		}
-	}
-	return !r.stuck
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return !r.over && !r.stuck
 }
 
 // Closed reports whether Close was called.
@@ -123,61 +173,73 @@ func (r *Run) Closed() bool { return r.closed }
 // Now returns the time since the case began.
 func (r *Run) Now() time.Duration { return time.Since(r.began) }
 
-// Held returns the handles of the leases that are not released, in order.
-func (r *Run) Held() []int {
-	var hs []int
-	for h := range r.leases {
-		if !r.released[h] {
-			hs = append(hs, h)
-		}
-	}
-	slices.Sort(hs)
-	return hs
-}
-
 // Do runs one operation to its end or its deadline and records it.
 func (r *Run) Do(ctx context.Context, o model.Op, audit bool) history.Entry {
+	at := r.begin(o, audit)
+	var resp model.Response
+	if o.Kind == model.KindCancel {
+		r.context(ctx, o.Target).cancel()
+		resp.Status = model.StatusOK
+	} else {
+		resp = r.bounded(ctx, o)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.sessions[o.Session].note(o, resp.Status)
+	if resp.Status == model.StatusHung || resp.Status == model.StatusPanicked {
+		r.over = true
+	}
+	e := &r.History.Entries[at]
+	e.End, e.Response = r.Now(), resp
+	return *e
+}
+
+// begin gives the operation its place in the history, which is in the order of beginnings.
+func (r *Run) begin(o model.Op, audit bool) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	e := history.Entry{Op: o, Audit: audit, Start: r.Now()}
 	e.End = e.Start
 	if r.Begin != nil {
 		r.Begin(e)
 	}
-	if o.Kind == model.KindCancel {
-		c := r.context(ctx, o.Target)
-		c.cancelled = true
-		c.cancel()
-		e.Response = model.Response{Status: model.StatusOK}
-	} else {
-		e.Response = r.bounded(ctx, o)
-	}
-	e.End = r.Now()
-	r.sessions[o.Session].note(o, e.Response.Status)
 	r.History.Entries = append(r.History.Entries, e)
-	return e
+	return len(r.History.Entries) - 1
 }
 
+// context returns the operation's context, which its cancel may have made before it begins. Those of
+// the audit, which bear no ID, have one each.
 func (r *Run) context(ctx context.Context, op int) *opContext {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	c, ok := r.contexts[op]
 	if !ok {
 		c = &opContext{}
 		c.ctx, c.cancel = context.WithCancel(ctx)
-		r.contexts[op] = c
+		if op != 0 {
+			r.contexts[op] = c
+		}
 	}
 	return c
+}
+
+// gaveUp notes that an operation did not come back.
+func (r *Run) gaveUp() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.stuck = true
 }
 
 // bounded gives the operation its deadline. The service is not told of it: a service that waits for
 // what never comes has to be caught, not helped.
 func (r *Run) bounded(ctx context.Context, o model.Op) model.Response {
-	c := r.context(ctx, o.ID)
-	if o.ID == 0 { // of the audit: every one a context of its own
-		delete(r.contexts, 0)
-	}
-	defer c.cancel()
-	deadline := r.program.OpDeadline()
+	id, deadline := o.ID, r.program.OpDeadline()
 	if o.Kind == model.KindRestart {
-		deadline = max(deadline, CloseDeadline)
+		// No cancel reaches it: half a restart would leave no service to judge.
+		id, deadline = 0, max(deadline, CloseDeadline)
 	}
+	c := r.context(ctx, id)
+	defer c.cancel()
 	done := make(chan model.Response, 1)
 	go func() { done <- r.guarded(c, o) }()
 	timer := time.NewTimer(deadline)
@@ -191,12 +253,15 @@ func (r *Run) bounded(ctx context.Context, o model.Op) model.Response {
 		select {
 		case <-done:
 		case <-timer.C:
-			r.stuck = true
+			r.gaveUp()
 		}
 		return model.Response{Status: model.StatusUnknown, Error: model.ErrCancelled, Text: "the run was interrupted"}
 	case <-timer.C:
 	}
-	r.History.Stacks = Stacks()
+	stacks := Stacks()
+	r.mu.Lock()
+	r.History.Stacks = stacks
+	r.mu.Unlock()
 	c.cancel()
 	timer.Reset(cancelGrace)
 	text := "no answer within " + deadline.String()
@@ -204,7 +269,7 @@ func (r *Run) bounded(ctx context.Context, o model.Op) model.Response {
 	case <-done:
 		text += "; it answered once its context was cancelled"
 	case <-timer.C:
-		r.stuck = true
+		r.gaveUp()
 		text += ", nor after its context was cancelled"
 	}
 	return model.Response{Status: model.StatusHung, Text: text}
@@ -310,44 +375,6 @@ func (c *client) resolve(o model.Op) int {
 	return max(c.active, 0)
 }
 
-func (r *Run) hold(ctx context.Context, o model.Op, name string) (model.Response, error) {
-	h, ok := r.sys.(Holder)
-	if !ok {
-		return skipped, nil
-	}
-	l, err := h.Hold(ctx, name)
-	if err == nil {
-		r.leases[o.Handle] = l
-	}
-	return model.Response{}, err
-}
-
-func (r *Run) release(ctx context.Context, o model.Op) (resp model.Response, err error) {
-	l, ok := r.leases[o.Handle]
-	if !ok {
-		if _, can := r.sys.(Holder); !can {
-			return skipped, nil
-		}
-		return resp, nil // never held, or held by a service that is closed
-	}
-	if r.released[o.Handle] {
-		return resp, l.Release(ctx)
-	}
-	r.released[o.Handle] = true
-	project := 0
-	for _, p := range r.program.Ops() {
-		if p.Kind == model.KindHold && p.Handle == o.Handle {
-			project = p.Project
-		}
-	}
-	own := model.Op{Kind: model.KindSearch, Project: project}
-	resp.Matches, err = l.Search(ctx, SearchRequest{Query: own.QueryText(project)})
-	if e := l.Release(ctx); err == nil {
-		err = e
-	}
-	return resp, err
-}
-
 // restart closes the service, as its operator would: leases first.
 func (r *Run) restart(ctx context.Context) error {
 	if err := r.releaseAll(ctx); err != nil {
@@ -357,17 +384,6 @@ func (r *Run) restart(ctx context.Context) error {
 		return err
 	}
 	return r.open(ctx)
-}
-
-func (r *Run) releaseAll(ctx context.Context) error {
-	for _, h := range r.Held() {
-		if err := r.leases[h].Release(ctx); err != nil {
-			return err
-		}
-	}
-	clear(r.leases)
-	clear(r.released)
-	return nil
 }
 
 // Close ends the service. It reports a service that does not end within CloseDeadline as hung; the
@@ -402,7 +418,7 @@ func (r *Run) Close(ctx context.Context) (hung bool, err error) {
 	select {
 	case <-done:
 	case <-timer.C:
-		r.stuck = true
+		r.gaveUp()
 	}
 	return true, nil
 }

@@ -15,8 +15,9 @@ import (
 func scheduled(t *rapid.T) model.Program {
 	p := model.Generate(&rapidSource{t}, model.DefaultBounds())
 	at := rapid.IntRange(0, len(p.Setup)).Draw(t, "race from")
-	p.Race = slices.Clone(p.Setup[at:])
+	p.Race = slices.DeleteFunc(slices.Clone(p.Setup[at:]), func(o model.Op) bool { return o.Kind == model.KindRestart })
 	p.Setup = p.Setup[:at:at]
+	p = p.Without() // a cancel of a restart that stood in the race
 	ops := p.Ops()
 	if len(ops) == 0 {
 		return p

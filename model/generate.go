@@ -15,6 +15,7 @@ func DefaultBounds() Bounds { return Bounds{MaxProjects: 10, Projects: 15, Sessi
 const (
 	drawnFiles = 4 // most files of a drawn repository
 	drawnHolds = 6 // most leases of a drawn program
+	drawnSetup = 8 // most operations before the race of a drawn program
 )
 
 // drawer is a program being drawn.
@@ -38,12 +39,24 @@ func Generate(src Source, b Bounds) Program {
 	d.prog.MaxProjects = d.small("max_projects", 1, max(1, b.MaxProjects))
 	most := max(1, min(b.Projects, d.prog.MaxProjects+5))
 	d.prog.Projects = src.Int("projects", min(most, 1), most)
-	d.prog.Sessions = src.Int("sessions", 1, max(1, b.Sessions))
+	least := 1
+	if b.Mode != Sequential {
+		least = min(2, max(1, b.Sessions)) // one session alone races with nobody
+	}
+	d.prog.Sessions = src.Int("sessions", least, max(1, b.Sessions))
 	if n := src.Int("names", 0, 2*int(nameFamilies)); n < int(nameFamilies) {
 		d.prog.Names = NameFamily(n)
 	}
 	d.drawSwarm(b.Kinds)
-	src.Repeat("operations", func() { d.drawOp(d.prog.Len() + 1) })
+	if b.Mode == Sequential {
+		src.Repeat("operations", func() { d.drawOp(d.prog.Len()+1, &d.prog.Setup) })
+	} else {
+		for range src.Int("setup", 0, drawnSetup) {
+			d.drawOp(d.prog.Len()+1, &d.prog.Setup)
+		}
+		d.swarm[KindRestart] = 0 // whom a restart interrupts could not be judged
+		src.Repeat("race", func() { d.drawOp(d.prog.Len()+1, &d.prog.Race) })
+	}
 	return d.prog.Without() // a cancel of an operation that was never drawn has nothing to cancel
 }
 
@@ -80,7 +93,7 @@ func (d *drawer) drawSwarm(kinds []Kind) {
 // drawOp appends one operation. The strongest operation, index, stands first in the draw, so that a
 // shrinking source moves towards programs that do most with least; search stands last, since rapid
 // draws the ends of a range more often than its middle.
-func (d *drawer) drawOp(id int) {
+func (d *drawer) drawOp(id int, into *[]Op) {
 	order := []Kind{KindIndex, KindSwitch, KindHold, KindRelease, KindStats, KindDrop, KindRestart, KindCancel, KindSearch}
 	sum := 0
 	for _, k := range order {
@@ -97,7 +110,7 @@ func (d *drawer) drawOp(id int) {
 		}
 		o := Op{ID: id, Kind: k, Session: d.src.Int("session", 0, d.prog.Sessions-1)}
 		if verbOf(k).draw(d, &o) {
-			d.prog.Setup = append(d.prog.Setup, o)
+			*into = append(*into, o)
 		}
 		return
 	}

@@ -79,4 +79,5 @@ type Response struct {
 	Text    string    `json:"text,omitempty"`    // the error's text, or the panic's value and stack
 	Matches []Match   `json:"matches,omitempty"` // search, and release (the search through the lease)
 	Stats   *Stats    `json:"stats,omitempty"`
+	Again   bool      `json:"again,omitempty"` // release: the lease had been given back before, nothing was searched
 }

@@ -212,3 +212,6 @@ func projectList(ps []int) string {
 	}
 	return strings.Join(names, " ")
 }
+
+// ActiveOf returns which projects the session may have active; Active alone means none.
+func (s *State) ActiveOf(session int) []int { return slices.Clone(s.active[session]) }

@@ -67,6 +67,11 @@ func (p Program) Validate() error {
 			handles[o.Handle] = true
 		}
 	}
+	for _, o := range p.Race {
+		if o.Kind == KindRestart {
+			return invalid(o.ID, "restart stands in setup only: whom it interrupts in a race could not be judged")
+		}
+	}
 	for i, in := range p.Schedule {
 		if msg := in.invalid(ids); msg != "" {
 			return &InvalidError{Msg: fmt.Sprintf("%s: %s", in, msg), intervention: i + 1}

@@ -26,6 +26,14 @@ var verbStats = verb{
 
 // checkStats judges what must hold at any moment; while the order is known exactly, all of it.
 func (s *State) checkStats(got Stats) *Mismatch {
+	if m := s.checkBounds(got); m != nil || s.loose {
+		return m
+	}
+	resident, _ := s.numbers(got.Pools)
+	return s.checkExact(got, resident)
+}
+
+func (s *State) checkBounds(got Stats) *Mismatch {
 	resident, unknown := s.numbers(got.Pools)
 	if len(got.Pools) > s.program.MaxProjects || got.ActivePools > s.program.MaxProjects {
 		return &Mismatch{"lru", "over-cap", fmt.Sprintf("at most %s", plural(s.program.MaxProjects, "pool")),
@@ -44,10 +52,7 @@ func (s *State) checkStats(got Stats) *Mismatch {
 	if got.ActivePools != len(got.Pools) {
 		return count("active-pools", int64(len(got.Pools)), int64(got.ActivePools))
 	}
-	if s.loose {
-		return nil
-	}
-	return s.checkExact(got, resident)
+	return nil
 }
 
 func (s *State) checkExact(got Stats, resident []int) *Mismatch {

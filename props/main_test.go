@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 		os.Exit(worker.Main(target.Codesearch()))
 	}
 	flag.Parse()
-	code, err := run(m)
+	code, err := runAll(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "props:", err)
 		code = 2
@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-func run(m *testing.M) (code int, err error) {
+func runAll(m *testing.M) (code int, err error) {
 	if err := rapidDefaults(); err != nil {
 		return 0, err
 	}

@@ -78,6 +78,18 @@ func TestNoLeaks(t *testing.T) {
 	}.check(t)
 }
 
+// TestLinearizability: with all sessions at once, what each project's operations saw is what some order
+// of them, one at a time, would have shown; and so are the pools.
+func TestLinearizability(t *testing.T) {
+	property{
+		bounds: func(b *model.Bounds) {
+			b.Mode = model.Free
+			b.MaxProjects, b.Projects, b.Sessions = 3, 5, 6
+		},
+		families: []string{"search", "isolation", "lru"},
+	}.check(t)
+}
+
 // caseTime is how long one case may take, everything included, before the test gives up on it.
 const caseTime = 5 * time.Minute
 
@@ -89,21 +101,11 @@ func (p property) check(t *testing.T) {
 	checked := map[string]int{}
 	rapid.Check(t, func(rt *rapid.T) {
 		prog := model.Generate(rapidSource{rt}, bounds)
+		if first == nil {
+			first = run(t, prog, checked)
+		}
 		if first != nil {
-			rt.Fatalf("%s", first.Fingerprint)
-		}
-		ctx, cancel := context.WithTimeout(context.Background(), caseTime)
-		defer cancel()
-		out, err := clean.Do(ctx, worker.Case{Program: prog.String()})
-		if err != nil {
-			t.Fatalf("the case could not be run: %v", err)
-		}
-		for _, r := range out.Verdict.Results {
-			checked[r.Invariant] += r.Checked
-		}
-		if v := out.Verdict.First(); v != nil {
-			first = pursue(ctx, t, prog, *v)
-			rt.Fatalf("%s", first.Fingerprint)
+			rt.Fatalf("%s", first.Fingerprint) // one line for all: rapid knows failures by their place
 		}
 	})
 	for _, family := range p.families {
@@ -111,6 +113,24 @@ func (p property) check(t *testing.T) {
 			t.Errorf("%s was never checked: inconclusive", family)
 		}
 	}
+}
+
+// run executes one program and returns what it found, if anything.
+func run(t *testing.T, prog model.Program, checked map[string]int) *hunt.Finding {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), caseTime)
+	defer cancel()
+	out, err := clean.Do(ctx, worker.Case{Program: prog.String()})
+	if err != nil {
+		t.Fatalf("the case could not be run: %v", err)
+	}
+	for _, r := range out.Verdict.Results {
+		checked[r.Invariant] += r.Checked
+	}
+	if v := out.Verdict.First(); v != nil {
+		return pursue(ctx, t, prog, *v)
+	}
+	return nil
 }
 
 // pursue shrinks a failing program and tells the user everything: the smallest program, what is wrong

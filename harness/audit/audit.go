@@ -167,7 +167,7 @@ func (a *auditor) contents(ctx context.Context) error {
 	}
 	cold := p
 	cold.MaxProjects, cold.Sessions, cold.Setup, cold.Race, cold.Schedule = p.Projects, 1, nil, nil, nil
-	second, err := harness.Start(ctx, a.run.Target(), a.run.Env(), cold)
+	second, err := a.run.Second(ctx, cold)
 	if err != nil {
 		return fmt.Errorf("audit: %w", err)
 	}

@@ -7,13 +7,23 @@ import (
 	"github.com/tenantstorm/tenantstorm/model"
 )
 
-// checkOracle takes the model over a sequential history and reports where the service leaves it. What
-// follows a wrong answer cannot be judged against a state that the service no longer shares, so the
-// checker stops at the first.
+// checkOracle takes the model over the history and reports where the service leaves it. What follows a
+// wrong answer cannot be judged against a state that the service no longer shares, so it stops at the
+// first. From where operations overlap, checkRace takes over.
 func checkOracle(p model.Program, h history.History, b *board) {
 	s := model.NewState(p)
+	racing := map[int]bool{}
+	if p.Mode != model.Sequential {
+		for _, o := range p.Race {
+			racing[o.ID] = true
+		}
+	}
 	for i, e := range h.Entries {
 		if !s.Judged() {
+			return
+		}
+		if racing[e.Op.ID] && !e.Audit {
+			checkRace(p, h, i, s, b)
 			return
 		}
 		exact := s.Exact()

@@ -3,7 +3,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -14,35 +13,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tenantstorm/tenantstorm/fixtures/target"
+	"github.com/tenantstorm/tenantstorm/harness/repro"
 	"github.com/tenantstorm/tenantstorm/harness/worker"
 )
-
-// Exit codes. replay has its own, so that git bisect run understands it.
-const (
-	exitClean        = 0
-	exitFinding      = 1
-	exitUsage        = 2 // usage or environment
-	exitInconclusive = 3
-
-	exitNotReproduced = 0
-	exitReproduced    = 1
-	exitSkip          = 125 // diverged, another fingerprint, environment
-)
-
-// exitError carries an exit code to Main. A silent one has said what it had to say.
-type exitError struct {
-	code int
-	err  error
-}
-
-func (e *exitError) Error() string {
-	if e.err == nil {
-		return fmt.Sprintf("exit %d", e.code)
-	}
-	return e.err.Error()
-}
-
-func (e *exitError) Unwrap() error { return e.err }
 
 // streams are where a command writes.
 type streams struct{ out, err io.Writer }
@@ -53,32 +26,23 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	if worker.Requested() {
 		return worker.Main(target.Codesearch())
 	}
-	// The first interrupt ends a command cleanly, the second at once.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	go func() {
-		<-ctx.Done()
+	// The first interrupt ends a command cleanly. From then on the signals do again what they do to any
+	// process, so that a second one ends it at once; its workers and servers die with it.
+	release := context.AfterFunc(ctx, func() {
+		stop()
+		fmt.Fprintln(stderr, "tenantstorm: interrupted: ending cleanly; once more ends it at once")
+	})
+	defer func() {
+		release()
 		stop()
 	}()
 	root := newRoot(streams{stdout, stderr})
 	root.SetArgs(args)
+	if err := unknownCommand(root, args); err != nil {
+		return exitCode(err, stderr)
+	}
 	return exitCode(root.ExecuteContext(ctx), stderr)
-}
-
-func exitCode(err error, stderr io.Writer) int {
-	if err == nil {
-		return exitClean
-	}
-	code := exitUsage
-	var exit *exitError
-	if errors.As(err, &exit) {
-		code = exit.code
-		if exit.err == nil {
-			return code
-		}
-	}
-	fmt.Fprintf(stderr, "tenantstorm: %s\n", strings.TrimSpace(err.Error()))
-	return code
 }
 
 func newRoot(s streams) *cobra.Command {
@@ -91,17 +55,39 @@ what it promises, and shrinks each failure to the smallest program that still sh
 		Example: `  tenantstorm storm                                  test the reference service for 30 seconds
   tenantstorm storm --seeded-fault get-no-touch      see how a known fault is found
   tenantstorm storm --worker ./myservice-worker      test your own service
-  tenantstorm replay findings/lru-order-stats.txtar  see a finding again`,
-		SilenceUsage:  true,
-		SilenceErrors: true,
+  tenantstorm replay findings/lru-order-stats.txtar  see a finding again
+  tenantstorm doctor                                 see what this machine offers`,
+		SilenceUsage:               true,
+		SilenceErrors:              true,
+		SuggestionsMinimumDistance: 2,
 	}
+	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetOut(s.out)
 	root.SetErr(s.err)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w; see '%s --help'", err, cmd.CommandPath())
 	})
-	root.AddCommand(newStorm(s), newReplay(s), newVersion(s))
+	root.AddCommand(newStorm(s), newReplay(s), newPrint(s), newSelftest(s), newListFaults(s), newDoctor(s), newVersion(s))
 	return root
+}
+
+// unknownCommand refuses a command that there is not, before its flags are looked at.
+func unknownCommand(root *cobra.Command, args []string) error {
+	if _, _, err := root.Find(args); err == nil {
+		return nil
+	}
+	name := ""
+	for _, a := range args {
+		if !strings.HasPrefix(a, "-") {
+			name = a
+			break
+		}
+	}
+	hint := ""
+	if near := root.SuggestionsFor(name); len(near) > 0 {
+		hint = "; did you mean " + strings.Join(near, " or ") + "?"
+	}
+	return fmt.Errorf("unknown command %q%s; see 'tenantstorm --help'", shown(name), hint)
 }
 
 // noArgs refuses arguments with a message that names them.
@@ -109,5 +95,16 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%q: %s takes no arguments, only flags; see '%s --help'", args[0], cmd.CommandPath(), cmd.CommandPath())
+	return fmt.Errorf("%q: %s takes no arguments, only flags; see '%s --help'", shown(args[0]), cmd.CommandPath(), cmd.CommandPath())
 }
+
+// oneFile wants exactly one argument.
+func oneFile(cmd *cobra.Command, args []string) error {
+	if len(args) == 1 {
+		return nil
+	}
+	return fmt.Errorf("%s takes one FILE, %d given; see '%s --help'", cmd.Name(), len(args), cmd.CommandPath())
+}
+
+// shown is an argument as a message may quote it: a DSN in the wrong place may hold a password.
+func shown(arg string) string { return repro.Redact(arg) }

@@ -4,20 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
+	"runtime"
 	"time"
 
 	"github.com/spf13/pflag"
 
 	"github.com/tenantstorm/tenantstorm/fixtures/postgres"
-	"github.com/tenantstorm/tenantstorm/fixtures/seeded"
 	"github.com/tenantstorm/tenantstorm/harness"
+	"github.com/tenantstorm/tenantstorm/harness/repro"
 	"github.com/tenantstorm/tenantstorm/harness/worker"
 )
-
-// noFault is the value of --seeded-fault that means the service as it is.
-const noFault = "none"
 
 // environmentFlags are those that say what is tested and on which server.
 type environmentFlags struct {
@@ -28,39 +24,59 @@ type environmentFlags struct {
 	postgres    string
 }
 
-func (f *environmentFlags) register(flags *pflag.FlagSet) {
-	flags.StringVar(&f.target, "target", "codesearch", "built-in service to test: codesearch")
+// register adds the flags. A command that always uses one worker has no flag for their number.
+func (f *environmentFlags) register(flags *pflag.FlagSet, many bool) {
+	flags.StringVar(&f.target, "target", builtIn, "built-in service to test: "+builtIn)
 	flags.StringVar(&f.workerPath, "worker", "", "worker `binary` of your own service, in place of --target")
-	flags.IntVar(&f.workers, "workers", 0, "worker processes, each with databases of its own (default: one a core, at most 8)")
-	flags.StringVar(&f.seededFault, "seeded-fault", "", "build the reference service with this known fault (`id`; none: without)")
-	flags.StringVar(&f.postgres, "postgres", "auto", "where PostgreSQL comes from: auto, docker, local, or a DSN (`source`)")
+	flags.StringVar(&f.seededFault, "seeded-fault", "", "build the reference service with this known fault (`id`, see list-faults; none: without)")
+	if many {
+		registerWorkers(flags, &f.workers)
+	}
+	registerPostgres(flags, &f.postgres)
 }
 
-func (f *environmentFlags) check() error {
+func registerWorkers(flags *pflag.FlagSet, workers *int) {
+	flags.IntVar(workers, "workers", 0, fmt.Sprintf("worker processes, each with databases of its own (default: one a core, at most %d)", maxWorkers))
+}
+
+func registerPostgres(flags *pflag.FlagSet, spec *string) {
+	flags.StringVar(spec, "postgres", "auto", "where PostgreSQL comes from: auto, docker, local, or a DSN (`source`)")
+}
+
+// maxWorkers is how many workers are started by default, cores allowing; mostWorkers how many may be.
+const (
+	maxWorkers  = 8
+	mostWorkers = 64
+)
+
+// workersOr checks a number of workers and replaces the default by a number.
+func workersOr(n int) (int, error) {
+	if n < 0 || n > mostWorkers {
+		return 0, fmt.Errorf("--workers %d: must be between 1 and %d", n, mostWorkers)
+	}
+	if n == 0 {
+		n = min(maxWorkers, runtime.GOMAXPROCS(0))
+	}
+	return n, nil
+}
+
+func (f *environmentFlags) check() (err error) {
 	switch {
-	case f.target != "codesearch":
-		return fmt.Errorf("--target %s: unknown; known: codesearch; your own service is given with --worker", f.target)
-	case f.workers < 0 || f.workers > 64:
-		return fmt.Errorf("--workers %d: must be between 1 and 64", f.workers)
+	case f.target != builtIn:
+		return fmt.Errorf("--target %s: unknown; known: %s; your own service is given with --worker", shown(f.target), builtIn)
 	case f.workerPath != "" && f.fault() != "":
 		return errors.New("--seeded-fault builds the reference service; it cannot be combined with --worker")
 	}
-	return nil
+	f.workers, err = workersOr(f.workers)
+	return err
 }
 
-func (f *environmentFlags) fault() string {
-	if f.seededFault == noFault {
-		return ""
-	}
-	return f.seededFault
-}
-
-// environment is a server and the workers on it.
+// environment is a server, a claim on it, and the workers.
 type environment struct {
 	server postgres.Server
 	source string // what the server is, for people
 	claim  *harness.Claim
-	fleet  *worker.Fleet
+	fleet  *worker.Fleet // nil where the command starts its own
 }
 
 // stopTime is how long the environment may take to be taken down after the command is over.
@@ -73,35 +89,47 @@ func connectionsPerWorker(projects, maxProjects, sessions, holds int) int {
 	return max(maxProjects*sessions+holds, projects) + registry + control
 }
 
+// ownConnections are what the parent keeps, with some room for what is just being closed.
+const ownConnections = 8
+
 // open starts everything. say is told what is going on.
 func (f *environmentFlags) open(ctx context.Context, connections int, say func(string)) (env *environment, err error) {
 	path, err := f.binary(ctx, say)
 	if err != nil {
 		return nil, err
 	}
-	env = &environment{}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, env.close(ctx))
-		}
-	}()
-	needed := f.workers*connections + 8
-	server, report, err := postgres.Open(ctx, f.postgres, postgres.Settings{MaxConnections: max(100, needed)}, postgres.Options{Progress: say})
+	env, err = openServer(ctx, f.postgres, f.workers, connections, say)
+	if err != nil {
+		return nil, err
+	}
+	env.fleet, err = worker.NewFleet(ctx, worker.Options{Path: path, DSN: env.server.DSN(), Prefix: env.claim.Prefix}, f.workers)
+	if err != nil {
+		return nil, alsoFailed(f.explain(err), env.close(ctx))
+	}
+	return env, nil
+}
+
+// openServer starts, or connects to, a server that so many workers can use, and claims a prefix on it.
+func openServer(ctx context.Context, spec string, workers, connections int, say func(string)) (env *environment, err error) {
+	needed := workers*connections + ownConnections
+	server, report, err := postgres.Open(ctx, spec, postgres.Settings{MaxConnections: max(100, needed)}, postgres.Options{Progress: say})
 	if err != nil {
 		return nil, err
 	}
 	for _, a := range report.PassedOver {
 		say("passed over " + a.String())
 	}
-	env.server, env.source = server, sourceName(report)
-	if err := checkBudget(ctx, server, needed, f.workers); err != nil {
-		return env, err
+	env = &environment{server: server, source: sourceName(report)}
+	if err := checkBudget(ctx, server, needed, workers); err != nil {
+		return nil, alsoFailed(err, env.close(ctx))
 	}
 	if env.claim, err = harness.ClaimPrefix(ctx, server.DSN()); err != nil {
-		return env, err
+		return nil, alsoFailed(err, env.close(ctx))
 	}
-	env.fleet, err = worker.NewFleet(ctx, worker.Options{Path: path, DSN: server.DSN(), Prefix: env.claim.Prefix}, f.workers)
-	return env, err
+	if n := len(env.claim.Swept); n > 0 {
+		say(fmt.Sprintf("swept the databases of %s that had not ended well", count(n, "run")))
+	}
+	return env, nil
 }
 
 // checkBudget refuses a run that the server has not enough connections for.
@@ -111,8 +139,8 @@ func checkBudget(ctx context.Context, server postgres.Server, needed, workers in
 		return err
 	}
 	if free := most - reserved - inUse; free < needed {
-		return fmt.Errorf("the server allows %d more connections (max_connections %d, %d reserved, %d in use), but %d workers may need %d: "+
-			"use fewer --workers, --projects or --max-projects, or raise max_connections", free, most, reserved, inUse, workers, needed)
+		return fmt.Errorf("the server allows %d more connections (max_connections %d, %d reserved, %d in use), but %s may need %d: "+
+			"use fewer --workers, --projects or --max-projects, or raise max_connections", free, most, reserved, inUse, count(workers, "worker"), needed)
 	}
 	return nil
 }
@@ -134,39 +162,12 @@ func (e *environment) close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// binary returns the worker's path, built first where it has to be.
-func (f *environmentFlags) binary(ctx context.Context, say func(string)) (string, error) {
-	if f.workerPath != "" {
-		path, err := filepath.Abs(f.workerPath)
-		if err != nil {
-			return "", fmt.Errorf("--worker: %w", err)
-		}
-		info, err := os.Stat(path)
-		switch {
-		case err != nil:
-			return "", fmt.Errorf("--worker: %w", err)
-		case info.IsDir() || info.Mode()&0o111 == 0:
-			return "", fmt.Errorf("--worker %s: not an executable file", f.workerPath)
-		}
-		return path, nil
+// meta is what a repro says of how it was made: versions, and no place or name of this machine.
+func (e *environment) meta(target, fault string) repro.Meta {
+	return repro.Meta{
+		Target: target, SeededFault: fault, Tool: toolVersion(), Go: runtime.Version(),
+		Pgx: moduleVersion(pgxModule), Postgres: postgres.VersionString(e.server.Version()),
 	}
-	if f.fault() == "" {
-		path, err := os.Executable()
-		if err != nil {
-			return "", fmt.Errorf("find this program, which is the worker of the reference service: %w", err)
-		}
-		return path, nil
-	}
-	fault, err := seeded.Get(f.fault())
-	if err != nil {
-		return "", fmt.Errorf("--seeded-fault: %w", err)
-	}
-	say("building the reference service with " + fault.ID)
-	path, err := seeded.Build(ctx, seeded.BuildOptions{Fault: &fault})
-	if err != nil {
-		return "", err
-	}
-	return path, nil
 }
 
 // sourceName is the server in a few words: its version and provider.

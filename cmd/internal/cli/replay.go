@@ -5,12 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime"
 	"slices"
 
 	"github.com/spf13/cobra"
 
-	"github.com/tenantstorm/tenantstorm/fixtures/postgres"
 	"github.com/tenantstorm/tenantstorm/harness/hunt"
 	"github.com/tenantstorm/tenantstorm/harness/repro"
 )
@@ -35,14 +33,9 @@ Exit codes: 0 not reproduced, 1 reproduced, 125 anything else, so that git bisec
   tenantstorm replay findings/lru-order-stats.txtar --times 100
   tenantstorm replay findings/lru-order-stats.txtar --seeded-fault none
   git bisect run go run ./cmd/tenantstorm replay bug.txtar`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return fmt.Errorf("replay takes one FILE, %d given; see '%s --help'", len(args), cmd.CommandPath())
-			}
-			return nil
-		},
+		Args: oneFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			err := f.run(cmd, s, args[0])
+			err := f.run(cmd.Context(), s, args[0])
 			var exit *exitError
 			if err != nil && !errors.As(err, &exit) {
 				err = &exitError{code: exitSkip, err: err}
@@ -50,7 +43,7 @@ Exit codes: 0 not reproduced, 1 reproduced, 125 anything else, so that git bisec
 			return err
 		},
 	}
-	f.register(cmd.Flags())
+	f.register(cmd.Flags(), false)
 	cmd.Flags().IntVar(&f.times, "times", 1, "how often to execute it")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print the outcome as JSON")
 	return cmd
@@ -66,12 +59,11 @@ type replayJSON struct {
 	Fingerprint string `json:"fingerprint"`
 }
 
-func (f *replayFlags) run(cmd *cobra.Command, s streams, path string) (err error) {
-	ctx := cmd.Context()
+func (f *replayFlags) run(ctx context.Context, s streams, path string) (err error) {
 	if f.times < 1 {
 		return fmt.Errorf("--times %d: must be 1 or more", f.times)
 	}
-	r, err := repro.Load(path)
+	r, err := loadRepro(path)
 	if err != nil {
 		return err
 	}
@@ -83,32 +75,38 @@ func (f *replayFlags) run(cmd *cobra.Command, s streams, path string) (err error
 		return err
 	}
 	screen := newScreen(s, f.json)
+	defer screen.close()
 	p := r.Program
 	env, err := f.open(ctx, connectionsPerWorker(p.Projects, p.MaxProjects, 1, p.Holds()), screen.say)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if e := env.close(ctx); e != nil {
-			err = errors.Join(err, e)
-		}
-	}()
-	if !f.json {
-		f.warnVersions(ctx, screen, r.Meta, env)
+	defer func() { err = alsoFailed(err, env.close(ctx)) }()
+	warnVersions(screen, r.Meta, env.meta(f.targetName(), f.fault()))
+	done, stopped := hunt.Replay(ctx, env.fleet, p, r.Fingerprint(), f.times)
+	if stopped != nil {
+		stopped = fmt.Errorf("stopped after %d of %s: %w", done.Times, count(f.times, "execution"), stopped)
 	}
-	done, err := hunt.Replay(ctx, env.fleet, p, r.Fingerprint(), f.times)
-	if err != nil {
-		return err
+	if done.Times == 0 {
+		return stopped
 	}
+	screen.close()
 	if err := f.print(s.out, r, done); err != nil {
 		return err
 	}
-	return replayExit(r, done)
+	err = replayExit(done)
+	if stopped == nil {
+		return err
+	}
+	if err == nil {
+		err = &exitError{code: exitSkip} // what was not executed might have shown it
+	}
+	return alsoFailed(err, stopped)
 }
 
 // replayExit: reproduced means the same fingerprint at least once; a program without a violation to
 // compare with is reproduced by any.
-func replayExit(r repro.Repro, done hunt.Replayed) error {
+func replayExit(done hunt.Replayed) error {
 	switch {
 	case done.Same > 0:
 		return &exitError{code: exitReproduced}
@@ -118,8 +116,7 @@ func replayExit(r repro.Repro, done hunt.Replayed) error {
 	return nil
 }
 
-func (f *replayFlags) warnVersions(_ context.Context, screen *screen, was repro.Meta, env *environment) {
-	now := f.meta(env)
+func warnVersions(screen *screen, was, now repro.Meta) {
 	for _, v := range []struct{ what, was, now string }{
 		{"Go", was.Go, now.Go}, {"pgx", was.Pgx, now.Pgx}, {"PostgreSQL", was.Postgres, now.Postgres},
 	} {
@@ -165,16 +162,4 @@ func (f *replayFlags) print(w io.Writer, r repro.Repro, done hunt.Replayed) erro
 		say("NOT REPRODUCED in %s", count(done.Times, "execution"))
 	}
 	return err
-}
-
-// meta is what a repro says of how it was made: versions, and no place or name of this machine.
-func (f *environmentFlags) meta(env *environment) repro.Meta {
-	m := repro.Meta{
-		Target: f.target, SeededFault: f.fault(), Tool: toolVersion(), Go: runtime.Version(),
-		Pgx: moduleVersion("github.com/jackc/pgx/v5"), Postgres: postgres.VersionString(env.server.Version()),
-	}
-	if f.workerPath != "" {
-		m.Target = "own"
-	}
-	return m
 }

@@ -23,7 +23,10 @@ type stormJSON struct {
 	Seconds     float64       `json:"seconds"`
 	Findings    []findingJSON `json:"findings"`
 	Unconfirmed []string      `json:"unconfirmed,omitempty"`
+	Accepted    int           `json:"accepted,omitempty"` // cases that showed an accepted fingerprint
+	Unknown     int           `json:"unknown,omitempty"`  // cases whose worker was killed from outside
 	Interrupted bool          `json:"interrupted,omitempty"`
+	Error       string        `json:"error,omitempty"` // why the search ended before its time
 }
 
 type findingJSON struct {
@@ -52,7 +55,7 @@ func stormReport(sum hunt.Summary, mode model.Mode, source string, seed uint64) 
 	r := stormJSON{
 		Verdict: sum.Verdict.String(), Mode: mode.String(), Postgres: source, Seed: seed, Executions: sum.Executions,
 		Operations: sum.Operations, Seconds: sum.Elapsed.Seconds(), Findings: []findingJSON{},
-		Unconfirmed: sum.Unconfirmed, Interrupted: sum.Interrupted,
+		Unconfirmed: sum.Unconfirmed, Accepted: sum.Accepted, Unknown: sum.Unknown, Interrupted: sum.Interrupted,
 	}
 	for _, f := range sum.Findings {
 		r.Findings = append(r.Findings, findingJSON{
@@ -109,12 +112,7 @@ func headline(sum hunt.Summary) string {
 
 func writeFinding(b *strings.Builder, n int, f hunt.Finding) {
 	fmt.Fprintf(b, "\nFINDING %d  %s\n\n  %s\n\n", n, f.Fingerprint, f.Violation.Sentence)
-	for _, line := range strings.Split(strings.TrimRight(f.Program.String(), "\n"), "\n") {
-		if line != "" {
-			line = "    " + line
-		}
-		b.WriteString(line + "\n")
-	}
+	b.WriteString(indented(f.Program.String()))
 	size := "minimal"
 	if !f.Minimal {
 		size = "the shrinker did not come to an end"
@@ -132,4 +130,16 @@ func violationOf(v *check.Violation) string {
 		return "no violation"
 	}
 	return v.Sentence
+}
+
+// indented is a text of several lines, moved to the right.
+func indented(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(strings.TrimRight(text, "\n") + "\n") {
+		if line != "\n" {
+			b.WriteString("    ")
+		}
+		b.WriteString(line)
+	}
+	return b.String()
 }

@@ -14,13 +14,18 @@ import (
 
 // screen shows progress: one line that changes on a terminal, a line now and then elsewhere.
 type screen struct {
-	mu    sync.Mutex
-	w     io.Writer
-	live  bool // the line can be overwritten
-	shown bool // an unfinished line stands on the terminal
-	last  time.Time
-	began time.Time
-	done  bool
+	w    io.Writer
+	live bool // the line can be overwritten
+
+	mu        sync.Mutex
+	shown     bool // an unfinished line stands on the terminal
+	closed    bool
+	began     time.Time // of the search
+	last      hunt.Progress
+	shrinking string // the fingerprint that was announced
+
+	stop   chan struct{} // nil before start
+	ticker sync.WaitGroup
 }
 
 // How often progress is shown on a terminal and elsewhere.
@@ -35,13 +40,52 @@ func newScreen(s streams, toStderr bool) *screen {
 		w = s.err
 	}
 	f, ok := w.(*os.File)
-	return &screen{w: w, live: ok && term.IsTerminal(int(f.Fd())), began: time.Now(), last: time.Now()}
+	return &screen{w: w, live: ok && term.IsTerminal(int(f.Fd()))}
+}
+
+// start shows progress from now on until close, also while nothing is heard.
+func (s *screen) start() {
+	every := plainEvery
+	if s.live {
+		every = liveEvery
+	}
+	s.began, s.stop = time.Now(), make(chan struct{})
+	s.ticker.Go(func() {
+		t := time.NewTicker(every)
+		defer t.Stop()
+		for {
+			select {
+			case <-t.C:
+				s.show()
+			case <-s.stop:
+				return
+			}
+		}
+	})
+}
+
+// close ends the progress and takes back an unfinished line. It may be called more than once, from one
+// goroutine.
+func (s *screen) close() {
+	if s.stop != nil {
+		close(s.stop)
+		s.ticker.Wait()
+		s.stop = nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	s.clear()
 }
 
 // say prints a line that stays.
 func (s *screen) say(line string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.sayLocked(line)
+}
+
+func (s *screen) sayLocked(line string) {
 	s.clear()
 	fmt.Fprintln(s.w, line)
 }
@@ -53,29 +97,34 @@ func (s *screen) clear() {
 	}
 }
 
+// progress notes how far a hunt has come, and tells at once what is news.
 func (s *screen) progress(p hunt.Progress) {
-	if p.Found != nil {
-		s.say(fmt.Sprintf("%6s  found %s in case %d, shrunk to %s", clock(p.Elapsed), p.Found.Fingerprint, p.Found.Case, count(p.Found.Operations, "operation")))
-		return
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	every := plainEvery
-	if s.live {
-		every = liveEvery
-	}
-	if s.done || time.Since(s.last) < every {
+	if s.closed {
 		return
 	}
-	s.last = time.Now()
-	line := fmt.Sprintf("%6s  %s  %s  %s", clock(p.Elapsed), count(p.Executions, "case"), count(p.Operations, "operation"), count(p.Findings, "finding"))
+	s.last = p
+	if f := p.Found; f != nil {
+		s.sayLocked(fmt.Sprintf("%6s  found %s in case %d, shrunk to %s", clock(p.Elapsed), f.Fingerprint, f.Case, count(f.Operations, "operation")))
+		return
+	}
+	if p.Shrinking != "" && p.Shrinking != s.shrinking {
+		s.sayLocked(fmt.Sprintf("%6s  shrinking %s", clock(p.Elapsed), p.Shrinking))
+	}
+	if p.Shrinking != "" {
+		s.shrinking = p.Shrinking
+	}
+}
+
+func (s *screen) show() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.last
+	line := fmt.Sprintf("%6s  %s  %s  %s", clock(time.Since(s.began)), count(p.Executions, "case"), count(p.Operations, "operation"), count(p.Findings, "finding"))
 	if p.Shrinking != "" {
 		line += fmt.Sprintf("  shrinking %s, %s", p.Shrinking, count(p.Candidates, "execution"))
 	}
-	s.line(line)
-}
-
-func (s *screen) line(line string) {
 	s.clear()
 	if s.live {
 		fmt.Fprint(s.w, line)
@@ -83,13 +132,6 @@ func (s *screen) line(line string) {
 		return
 	}
 	fmt.Fprintln(s.w, line)
-}
-
-func (s *screen) close() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.done = true
-	s.clear()
 }
 
 func clock(d time.Duration) string { return fmt.Sprintf("%.1fs", d.Seconds()) }

@@ -6,7 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"runtime"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -23,7 +24,7 @@ type stormFlags struct {
 	seed                  uint64
 	projects, maxProjects int
 	sessions              int
-	out                   string
+	out, junit            string
 	accept                []string
 	json                  bool
 }
@@ -43,6 +44,7 @@ Exit codes: 0 nothing found, 1 finding, 2 usage or environment, 3 inconclusive.`
 		Example: `  tenantstorm storm
   tenantstorm storm --seeded-fault get-no-touch --budget 20s
   tenantstorm storm --worker ./myservice-worker --seed 42 --workers 4
+  tenantstorm storm --cases 1000 --accept lru/order/stats --junit storm.xml
   tenantstorm storm --postgres 'postgres://me@db.test/postgres' --json`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -53,18 +55,19 @@ Exit codes: 0 nothing found, 1 finding, 2 usage or environment, 3 inconclusive.`
 		},
 	}
 	d := model.DefaultBounds()
-	f.register(cmd.Flags())
+	f.register(cmd.Flags(), true)
 	cmd.Flags().DurationVar(&f.budget, "budget", 30*time.Second, "how long to search; shrinking comes on top")
-	cmd.Flags().DurationVar(&f.shrinkBudget, "shrink-budget", time.Minute, "how long to shrink one finding")
+	cmd.Flags().DurationVar(&f.shrinkBudget, "shrink-budget", time.Minute, "how long to shrink one finding (0: until it is minimal)")
 	cmd.Flags().IntVar(&f.cases, "cases", 0, "end the search after so many cases (0: by --budget alone)")
 	cmd.Flags().IntVar(&f.findings, "max-findings", 0, "end the search after so many findings (0: go on)")
 	cmd.Flags().Uint64Var(&f.seed, "seed", 0, "seed of the programs (default: a random one, which is printed)")
 	cmd.Flags().IntVar(&f.projects, "projects", d.Projects, "most projects of a program")
 	cmd.Flags().IntVar(&f.maxProjects, "max-projects", d.MaxProjects, "largest MAX_PROJECTS of a program")
 	cmd.Flags().IntVar(&f.sessions, "sessions", d.Sessions, "most sessions of a program")
-	cmd.Flags().StringVar(&f.out, "out", "findings", "`directory` for repros")
+	cmd.Flags().StringVar(&f.out, "out", "findings", "`directory` for repros; empty: none are written")
 	cmd.Flags().StringSliceVar(&f.accept, "accept", nil, "`fingerprint` of a known finding, not to be reported; may be given often")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print the outcome as JSON; progress goes to stderr")
+	cmd.Flags().StringVar(&f.junit, "junit", "", "also write the outcome to this `file`, as JUnit XML")
 	return cmd
 }
 
@@ -75,8 +78,8 @@ func randomSeed() uint64 {
 	return binary.LittleEndian.Uint64(b[:]) >> 33 // short enough to type
 }
 
-// maxWorkers is how many workers are started by default, cores allowing.
-const maxWorkers = 8
+// stormHolds is how many leases a drawn program may keep at once.
+const stormHolds = 8
 
 func (f *stormFlags) check() error {
 	for _, n := range []struct {
@@ -90,18 +93,42 @@ func (f *stormFlags) check() error {
 			return fmt.Errorf("--%s %d: must be between %d and %d", n.flag, n.is, n.lo, n.hi)
 		}
 	}
-	if f.budget <= 0 && f.cases == 0 {
-		return errors.New("--budget: must be above zero, or --cases given")
+	switch {
+	case f.budget < 0 || f.budget == 0 && f.cases == 0:
+		return fmt.Errorf("--budget %v: must be above zero, or zero with --cases", f.budget)
+	case f.shrinkBudget < 0:
+		return fmt.Errorf("--shrink-budget %v: must not be below zero", f.shrinkBudget)
 	}
-	return f.environmentFlags.check()
+	for _, a := range f.accept {
+		if err := checkFingerprint(a); err != nil {
+			return fmt.Errorf("--accept %q: %w", shown(a), err)
+		}
+	}
+	if err := f.environmentFlags.check(); err != nil {
+		return err
+	}
+	// Better now than after an hour, when there is something to write.
+	if err := checkFolder("--out", f.out); err != nil {
+		return err
+	}
+	if f.junit == "" {
+		return nil
+	}
+	return checkFolder("--junit", filepath.Dir(f.junit))
+}
+
+// checkFingerprint sees that a fingerprint could be one: family/kind/verb, of a family there is.
+func checkFingerprint(s string) error {
+	parts := strings.Split(s, "/")
+	if len(parts) != 3 || !slices.Contains(check.Families, parts[0]) || parts[1] == "" || parts[2] == "" {
+		return fmt.Errorf("not a fingerprint, such as lru/order/stats; the families are %s", strings.Join(check.Families, ", "))
+	}
+	return nil
 }
 
 func (f *stormFlags) run(cmd *cobra.Command, s streams) (err error) {
 	if err := f.check(); err != nil {
 		return err
-	}
-	if f.workers == 0 {
-		f.workers = min(maxWorkers, runtime.GOMAXPROCS(0))
 	}
 	if f.cases > 0 && !cmd.Flags().Changed("budget") {
 		f.budget = 0
@@ -110,28 +137,37 @@ func (f *stormFlags) run(cmd *cobra.Command, s streams) (err error) {
 	screen := newScreen(s, f.json)
 	defer screen.close()
 	bounds := model.Bounds{MaxProjects: f.maxProjects, Projects: f.projects, Sessions: f.sessions}
-	env, err := f.open(ctx, connectionsPerWorker(f.projects, f.maxProjects, 1, 8), screen.say)
+	env, err := f.open(ctx, connectionsPerWorker(f.projects, f.maxProjects, 1, stormHolds), screen.say)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, env.close(ctx)) }()
+	defer func() { err = alsoFailed(err, env.close(ctx)) }()
 	screen.say(fmt.Sprintf("storm on %s, seed %d, %s", env.source, f.seed, count(f.workers, "worker")))
-	sum, err := hunt.Run(ctx, hunt.Options{
+	screen.start()
+	sum, stopped := hunt.Run(ctx, hunt.Options{
 		Runner: env.fleet, Parallel: f.workers, Seed: f.seed, Bounds: bounds,
 		Budget: f.budget, MaxCases: f.cases, MaxFindings: f.findings,
-		ShrinkBudget: f.shrinkBudget, Accept: f.accept, Out: filepath.Clean(f.out),
-		Meta: f.meta(env), Progress: screen.progress,
+		ShrinkBudget: f.shrinkBudget, Accept: f.accept, Out: f.out,
+		Meta: env.meta(f.targetName(), f.fault()), Progress: screen.progress,
 	})
 	screen.close()
-	if err != nil {
-		return err
+	if stopped != nil && sum.Executions == 0 {
+		return stopped
+	}
+	report := stormReport(sum, bounds.Mode, env.source, f.seed)
+	if stopped != nil {
+		report.Error = stopped.Error()
 	}
 	if f.json {
-		err = printJSON(s.out, stormReport(sum, bounds.Mode, env.source, f.seed))
+		err = printJSON(s.out, report)
 	} else {
 		err = printStorm(s.out, sum, f)
 	}
-	if err != nil {
+	if f.junit != "" {
+		err = errors.Join(err, writeJUnit(f.junit, sum, stopped))
+	}
+	// What was found stands in the report; that the search could not be done as asked is the environment's.
+	if err := errors.Join(err, stopped); err != nil {
 		return err
 	}
 	return verdictExit(sum.Verdict)

@@ -10,6 +10,9 @@ import (
 	"github.com/tenantstorm/tenantstorm/model"
 )
 
+// pgxModule is the driver that services of ours use.
+const pgxModule = "github.com/jackc/pgx/v5"
+
 // toolVersion is the version of the module as it was built, with its commit where Go recorded one.
 func toolVersion() string {
 	info, ok := debug.ReadBuildInfo()
@@ -39,12 +42,13 @@ func moduleVersion(path string) string {
 
 func newVersion(s streams) *cobra.Command {
 	return &cobra.Command{
-		Use:   "version",
-		Short: "Print versions",
-		Args:  noArgs,
+		Use:     "version",
+		Short:   "Print versions",
+		Example: `  tenantstorm version`,
+		Args:    noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			_, err := fmt.Fprintf(s.out, "tenantstorm %s, %s, pgx %s, program text v%d\n",
-				toolVersion(), runtime.Version(), moduleVersion("github.com/jackc/pgx/v5"), model.FormatVersion)
+				toolVersion(), runtime.Version(), moduleVersion(pgxModule), model.FormatVersion)
 			return err
 		},
 	}

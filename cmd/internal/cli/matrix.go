@@ -1,0 +1,221 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tenantstorm/tenantstorm/fixtures/seeded"
+	"github.com/tenantstorm/tenantstorm/harness/check"
+	"github.com/tenantstorm/tenantstorm/harness/hunt"
+	"github.com/tenantstorm/tenantstorm/harness/worker"
+	"github.com/tenantstorm/tenantstorm/model"
+)
+
+// matrix collects what became of each search of a selftest.
+type matrix struct {
+	flags *selftestFlags
+	say   func(string)
+	clean string // the worker of the service as it is
+
+	mu    sync.Mutex
+	rows  []*row
+	tries []hunt.Summary // of the clean service, one a seed that was searched
+}
+
+// row is a fault and the searches for it that are over.
+type row struct {
+	fault seeded.Fault
+	path  string // of its worker
+	stale error  // why there is no worker
+	tried int
+	kills []kill
+	// others are findings that the fault does not explain, and what was not confirmed.
+	others []string
+}
+
+// kill is a fault found from one seed.
+type kill struct {
+	seed uint64
+	hunt.Finding
+}
+
+func newMatrix(f *selftestFlags, faults []seeded.Fault, say func(string)) *matrix {
+	m := &matrix{flags: f, say: say}
+	for _, fault := range faults {
+		m.rows = append(m.rows, &row{fault: fault})
+	}
+	return m
+}
+
+// build makes every worker before any time is measured. A fault that cannot be built does not keep the
+// others from being searched for.
+func (m *matrix) build(ctx context.Context) (err error) {
+	if m.clean, err = ownBinary(); err != nil {
+		return err
+	}
+	for i, r := range m.rows {
+		m.say(fmt.Sprintf("building the reference service with %s (%d of %d)", r.fault.ID, i+1, len(m.rows)))
+		var stale *seeded.StaleError
+		var broken *seeded.BuildError
+		r.path, err = seeded.Build(ctx, seeded.BuildOptions{Fault: &r.fault})
+		switch {
+		case errors.As(err, &stale), errors.As(err, &broken):
+			r.stale = err
+		case err != nil:
+			return err
+		}
+	}
+	return nil
+}
+
+// unbuilt returns why some faults could not be searched for.
+func (m *matrix) unbuilt() error {
+	var errs []error
+	for _, r := range m.rows {
+		errs = append(errs, r.stale)
+	}
+	return errors.Join(errs...)
+}
+
+// run does all searches, as many at a time as there are workers. When ctx ends it returns its error,
+// and what is known is in the matrix.
+func (m *matrix) run(ctx context.Context, env *environment) error {
+	var g *errgroup.Group
+	g, ctx = errgroup.WithContext(ctx)
+	g.SetLimit(m.flags.workers)
+	for i, r := range m.rows {
+		if r.stale != nil {
+			continue
+		}
+		g.Go(func() error {
+			return m.withFleet(ctx, env, r.path, fmt.Sprintf("f%d", i), func(runner hunt.Runner) error {
+				return m.searchFault(ctx, env, r, runner)
+			})
+		})
+	}
+	for i := range m.flags.seeds {
+		g.Go(func() error {
+			return m.withFleet(ctx, env, m.clean, fmt.Sprintf("c%d", i), func(runner hunt.Runner) error {
+				return m.searchClean(ctx, env, m.flags.seed+uint64(i), runner)
+			})
+		})
+	}
+	return g.Wait()
+}
+
+// withFleet runs do with a worker of its own, whose databases bear a mark of their own.
+func (m *matrix) withFleet(ctx context.Context, env *environment, path, mark string, do func(hunt.Runner) error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	fleet, err := worker.NewFleet(ctx, worker.Options{Path: path, DSN: env.server.DSN(), Prefix: env.claim.Prefix + mark}, 1)
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(fleet), fleet.Close())
+}
+
+func (m *matrix) searchFault(ctx context.Context, env *environment, r *row, runner hunt.Runner) error {
+	for i := range m.flags.seeds {
+		seed := m.flags.seed + uint64(i)
+		o := m.options(env, runner, seed, r.fault.ID)
+		found, others, err := searchFor(ctx, r.fault, o)
+		m.mu.Lock()
+		r.others = append(r.others, others...)
+		if err == nil {
+			r.tried++
+		}
+		if found != nil {
+			r.kills = append(r.kills, kill{seed, *found})
+		}
+		m.mu.Unlock()
+		if err != nil {
+			return err
+		}
+		m.say(fmt.Sprintf("  %s, seed %d: %s", r.fault.ID, seed, told(found, others)))
+	}
+	return nil
+}
+
+func told(found *hunt.Finding, others []string) string {
+	text := "not found"
+	if found != nil {
+		text = fmt.Sprintf("%s after %s, %s; shrunk to %s in %s", found.Fingerprint, count(found.Executions, "case"), clock(found.FoundAfter),
+			count(found.Operations, "operation"), count(found.Shrink, "execution"))
+	}
+	for _, o := range others {
+		text += "; also " + o
+	}
+	return text
+}
+
+// searchFor hunts until a finding that the fault explains. A finding that it does not explain is kept
+// for the report, and the search goes on in the time that is left.
+func searchFor(ctx context.Context, fault seeded.Fault, o hunt.Options) (found *hunt.Finding, others []string, err error) {
+	o.MaxFindings = 1
+	for o.Budget > 0 {
+		sum, err := hunt.Run(ctx, o)
+		for _, u := range sum.Unconfirmed {
+			others = append(others, "unconfirmed: "+u)
+		}
+		if len(sum.Findings) > 0 && fault.ShownBy(sum.Findings[0].Fingerprint) {
+			return &sum.Findings[0], others, err
+		}
+		if err == nil && ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		if err != nil || len(sum.Findings) == 0 {
+			return nil, others, err
+		}
+		other := sum.Findings[0]
+		others = append(others, other.Fingerprint)
+		o.Accept = append(o.Accept, other.Fingerprint)
+		o.Budget -= other.FoundAfter
+	}
+	return nil, others, nil
+}
+
+func (m *matrix) searchClean(ctx context.Context, env *environment, seed uint64, runner hunt.Runner) error {
+	sum, err := hunt.Run(ctx, m.options(env, runner, seed, ""))
+	m.mu.Lock()
+	if sum.Executions > 0 || err == nil && ctx.Err() == nil {
+		m.tries = append(m.tries, sum)
+	}
+	m.mu.Unlock()
+	switch {
+	case err != nil:
+		return err
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	}
+	m.say(fmt.Sprintf("  clean, seed %d: %s, %s, %s", seed, count(sum.Executions, "case"), count(sum.Operations, "operation"), count(len(sum.Findings), "finding")))
+	return nil
+}
+
+// options of the search for a fault, "" for none.
+func (m *matrix) options(env *environment, runner hunt.Runner, seed uint64, fault string) hunt.Options {
+	out := m.flags.out
+	if out != "" {
+		name := fault
+		if name == "" {
+			name = "clean"
+		}
+		out = filepath.Join(out, name, fmt.Sprintf("seed-%d", seed))
+	}
+	return hunt.Options{
+		Runner: runner, Parallel: 1, Seed: seed, Bounds: model.DefaultBounds(), Budget: m.flags.budget,
+		ShrinkBudget: m.flags.shrinkBudget, Out: out, Meta: env.meta(builtIn, fault),
+	}
+}
+
+// inconclusive says that a search of the clean service shows nothing: too little was run, or something
+// was seen that could not be confirmed. That a short search looked at too little of one family is no
+// reason: faults are what this is about.
+func inconclusive(sum hunt.Summary) bool {
+	return sum.Verdict != check.Fail && (sum.Executions == 0 || sum.Unknown == sum.Executions || len(sum.Unconfirmed) > 0)
+}

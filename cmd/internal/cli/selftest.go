@@ -1,0 +1,150 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tenantstorm/tenantstorm/fixtures/seeded"
+	"github.com/tenantstorm/tenantstorm/model"
+)
+
+type selftestFlags struct {
+	faults       []string
+	seeds        int
+	seed         uint64
+	budget       time.Duration
+	shrinkBudget time.Duration
+	workers      int
+	postgres     string
+	out          string
+	json         bool
+}
+
+func newSelftest(s streams) *cobra.Command {
+	var f selftestFlags
+	cmd := &cobra.Command{
+		Use:   "selftest",
+		Short: "Show that the known faults are found, and the clean service is not accused",
+		Long: `selftest builds the reference service with each seeded fault, searches for it from each seed until its
+budget is spent, and shrinks what it finds. A fault counts as found when the finding is of an invariant
+that the fault really breaks. Then the service as it is gets the same time. The outcome is a kill matrix.
+
+A search uses one worker, so that a seed always needs the same number of executions; --workers is how
+many searches run at once.
+
+Exit codes: 0 every fault found from every seed and nothing found in the clean service, 1 otherwise,
+2 usage or environment, 3 inconclusive, which an interrupted selftest is.`,
+		Example: `  tenantstorm selftest
+  tenantstorm selftest --fault get-no-touch --fault cap-lazy --seeds 10 --budget 1m
+  tenantstorm selftest --seeds 1 --budget 10s --json`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context(), s) },
+	}
+	flags := cmd.Flags()
+	flags.StringSliceVar(&f.faults, "fault", nil, "`id` of a fault, see list-faults; may be given often (default: all of class sequential)")
+	flags.IntVar(&f.seeds, "seeds", 3, "how many seeds to search from")
+	flags.Uint64Var(&f.seed, "seed", 1, "the first of the seeds")
+	flags.DurationVar(&f.budget, "budget", 10*time.Second, "how long to search for a fault from one seed; shrinking comes on top")
+	flags.DurationVar(&f.shrinkBudget, "shrink-budget", time.Minute, "how long to shrink one finding (0: until it is minimal)")
+	registerWorkers(flags, &f.workers)
+	registerPostgres(flags, &f.postgres)
+	flags.StringVar(&f.out, "out", "", "`directory` for repros, a folder a fault and seed (default: none are written)")
+	flags.BoolVar(&f.json, "json", false, "print the outcome as JSON; progress goes to stderr")
+	return cmd
+}
+
+func (f *selftestFlags) check() (err error) {
+	const mostSeeds = 10_000
+	switch {
+	case f.seeds < 1 || f.seeds > mostSeeds:
+		return fmt.Errorf("--seeds %d: must be between 1 and %d", f.seeds, mostSeeds)
+	case f.budget <= 0:
+		return fmt.Errorf("--budget %v: must be above zero", f.budget)
+	case f.shrinkBudget < 0:
+		return fmt.Errorf("--shrink-budget %v: must not be below zero", f.shrinkBudget)
+	}
+	if err := checkFolder("--out", f.out); err != nil {
+		return err
+	}
+	f.workers, err = workersOr(f.workers)
+	return err
+}
+
+// chosen returns the faults to search for, each once.
+func (f *selftestFlags) chosen() ([]seeded.Fault, error) {
+	var faults []seeded.Fault
+	if len(f.faults) == 0 {
+		for _, fault := range seeded.List() {
+			if fault.Class == seeded.Sequential {
+				faults = append(faults, fault)
+			}
+		}
+		return faults, nil
+	}
+	for _, id := range f.faults {
+		fault, err := seeded.Get(id)
+		if err != nil {
+			return nil, fmt.Errorf("--fault: %w; see 'tenantstorm list-faults'", err)
+		}
+		if !slices.ContainsFunc(faults, func(g seeded.Fault) bool { return g.ID == id }) {
+			faults = append(faults, fault)
+		}
+	}
+	return faults, nil
+}
+
+func (f *selftestFlags) run(ctx context.Context, s streams) (err error) {
+	if err := f.check(); err != nil {
+		return err
+	}
+	faults, err := f.chosen()
+	if err != nil {
+		return err
+	}
+	screen := newScreen(s, f.json)
+	m := newMatrix(f, faults, screen.say)
+	if err := m.build(ctx); err != nil {
+		return err
+	}
+	d := model.DefaultBounds()
+	env, err := openServer(ctx, f.postgres, f.workers, connectionsPerWorker(d.Projects, d.MaxProjects, 1, stormHolds), screen.say)
+	if err != nil {
+		return err
+	}
+	defer func() { err = alsoFailed(err, env.close(ctx)) }()
+	screen.say(fmt.Sprintf("selftest on %s: %s, %s each, %s at a time", env.source,
+		count(len(faults), "fault"), count(f.seeds, "seed"), searches(f.workers)))
+	stopped := m.run(ctx, env)
+	interrupted := ctx.Err() != nil
+	if interrupted {
+		stopped = nil // it has been said, and is no error
+	}
+	report := m.report(interrupted)
+	if f.json {
+		err = printJSON(s.out, report)
+	} else {
+		err = printMatrix(s.out, report)
+	}
+	if err := errors.Join(err, stopped, m.unbuilt()); err != nil {
+		return err
+	}
+	switch {
+	case report.Clean.Findings > 0 || report.missed() > 0:
+		return &exitError{code: exitFinding}
+	case interrupted || report.Clean.Inconclusive > 0:
+		return &exitError{code: exitInconclusive}
+	}
+	return nil
+}
+
+func searches(n int) string {
+	if n == 1 {
+		return "1 search"
+	}
+	return fmt.Sprintf("%d searches", n)
+}
