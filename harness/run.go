@@ -392,24 +392,25 @@ func (r *Run) Close(ctx context.Context) (hung bool, err error) {
 	r.closed = true
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	done := make(chan error, 1)
+	type ended struct{ err error }
+	done := make(chan ended, 1)
 	go func() {
 		defer func() {
 			if v := recover(); v != nil {
-				done <- fmt.Errorf("panic: %v", v)
+				done <- ended{fmt.Errorf("panic: %v", v)}
 			}
 		}()
 		err := r.releaseAll(ctx)
 		if e := r.sys.Close(ctx); err == nil {
 			err = e
 		}
-		done <- err
+		done <- ended{err}
 	}()
 	timer := time.NewTimer(CloseDeadline)
 	defer timer.Stop()
 	select {
-	case err := <-done:
-		return false, err
+	case e := <-done:
+		return false, e.err
 	case <-timer.C:
 	}
 	r.History.Stacks = Stacks()

@@ -43,3 +43,8 @@ type Rest struct {
 	CloseHung  bool     `json:"close_hung,omitempty"`
 	CloseError string   `json:"close_error,omitempty"`
 }
+
+// Left reports whether the service left something behind that outlives it.
+func (r *Rest) Left() bool {
+	return r != nil && (len(r.Leaks) > 0 || r.CloseHung || r.CloseError != "")
+}

@@ -69,7 +69,8 @@ func (b *bench) run(ctx context.Context, c Case, begin func(history.Entry)) Repo
 	if !run.Closed() && !run.Stuck() {
 		_, _ = run.Close(ctx) // what it says of itself after a hang or a panic is worth nothing
 	}
-	report.Tainted = run.Stuck() || !run.Alive()
+	// What a service left running would be found again in the next case, and blamed on it.
+	report.Tainted = run.Stuck() || !run.Alive() || run.History.Rest.Left()
 	report.History = run.History
 	if err != nil {
 		report.Broken = err.Error()

@@ -36,6 +36,7 @@ type findingJSON struct {
 	Interventions    int     `json:"interventions"`
 	Repro            string  `json:"repro"`
 	Sentence         string  `json:"sentence"`
+	Case             int     `json:"case"` // number of the case that first showed it
 	Reproduced       int     `json:"reproduced"`
 	Trials           int     `json:"trials"`
 	Minimal          bool    `json:"minimal"`
@@ -60,7 +61,7 @@ func stormReport(sum hunt.Summary, mode model.Mode, source string, seed uint64) 
 	for _, f := range sum.Findings {
 		r.Findings = append(r.Findings, findingJSON{
 			Fingerprint: f.Fingerprint, Invariant: f.Violation.Invariant, Operations: f.Operations, Interventions: f.Interventions,
-			Repro: f.Repro, Sentence: f.Violation.Sentence, Reproduced: f.Reproduced, Trials: f.Trials, Minimal: f.Minimal,
+			Repro: f.Repro, Sentence: f.Violation.Sentence, Case: f.Case, Reproduced: f.Reproduced, Trials: f.Trials, Minimal: f.Minimal,
 			Executions: f.Executions, ShrinkExecutions: f.Shrink, Seconds: f.FoundAfter.Seconds(),
 		})
 	}
