@@ -19,10 +19,10 @@ BENCH ?= .
 setup_postgres = $(if $(findstring --postgres,$(ARGS)),,sh .ci/setup-postgres)
 
 .DEFAULT_GOAL := help
-.PHONY: help test storm replay lint race image build fuzz bench clean ci
+.PHONY: help test storm replay selftest kill-matrix lint race image build fuzz bench clean ci
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 test: ## set up what is needed and run every test (PACKAGES=./... TESTFLAGS=)
 	@sh .ci/setup-postgres
@@ -36,6 +36,14 @@ replay: build ## run a repro again (FILE=path ARGS='--times 10')
 	@$(if $(FILE),:,echo 'usage: make replay FILE=path/to/repro.txtar' >&2; exit 2)
 	@$(setup_postgres)
 	@$(BIN)/tenantstorm replay $(ARGS) $(FILE)
+
+selftest: build ## search for every seeded fault from one seed, 10 s each, and in the clean service (ARGS='more flags')
+	@$(setup_postgres)
+	@$(BIN)/tenantstorm selftest --seeds 1 --budget 10s $(ARGS)
+
+kill-matrix: build ## the same from ten seeds, a minute each: takes an hour or so (ARGS='--fault id --json')
+	@$(setup_postgres)
+	@$(BIN)/tenantstorm selftest --seeds 10 --budget 1m $(ARGS)
 
 lint: ## run the linter, at the version pinned in .ci/lint
 	@sh .ci/golangci-lint run $(PACKAGES)

@@ -22,6 +22,7 @@ import (
 type property struct {
 	bounds   func(*model.Bounds)
 	families []string
+	each     func(model.Program, worker.Outcome) // told of every case; nil: nobody is
 }
 
 func all(except ...model.Kind) []model.Kind {
@@ -90,6 +91,28 @@ func TestLinearizability(t *testing.T) {
 	}.check(t)
 }
 
+// TestLatencyBounds: 95 of 100 searches answer within half a second while every session works. That is
+// a bound for users of the service, far above what it takes here, so a slow machine does not break it.
+func TestLatencyBounds(t *testing.T) {
+	latency := check.NewLatency()
+	property{
+		bounds: func(b *model.Bounds) {
+			b.Mode = model.Free
+			b.Kinds = []model.Kind{model.KindIndex, model.KindSearch}
+		},
+		families: []string{"search"},
+		each:     func(p model.Program, out worker.Outcome) { latency.Add(p.Mode, out.History) },
+	}.check(t)
+	r := latency.Judge(check.LatencyBound)
+	t.Logf("%s: %s", r.Status, r.Note)
+	if r.Status == check.Fail {
+		t.Error(r.Violations[0].Sentence)
+	}
+	if r.Status != check.Pass && !testing.Short() {
+		t.Errorf("latency: %s", r.Note)
+	}
+}
+
 // caseTime is how long one case may take, everything included, before the test gives up on it.
 const caseTime = 5 * time.Minute
 
@@ -102,7 +125,7 @@ func (p property) check(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		prog := model.Generate(rapidSource{rt}, bounds)
 		if first == nil {
-			first = run(t, prog, checked)
+			first = p.run(t, prog, checked)
 		}
 		if first != nil {
 			rt.Fatalf("%s", first.Fingerprint) // one line for all: rapid knows failures by their place
@@ -116,13 +139,16 @@ func (p property) check(t *testing.T) {
 }
 
 // run executes one program and returns what it found, if anything.
-func run(t *testing.T, prog model.Program, checked map[string]int) *hunt.Finding {
+func (p property) run(t *testing.T, prog model.Program, checked map[string]int) *hunt.Finding {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), caseTime)
 	defer cancel()
 	out, err := clean.Do(ctx, worker.Case{Program: prog.String()})
 	if err != nil {
 		t.Fatalf("the case could not be run: %v", err)
+	}
+	if p.each != nil {
+		p.each(prog, out)
 	}
 	for _, r := range out.Verdict.Results {
 		checked[r.Invariant] += r.Checked

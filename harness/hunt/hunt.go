@@ -37,6 +37,8 @@ type Options struct {
 	// ShrinkBudget and ShrinkExecutions bound the shrinking of one finding; 0: no bound.
 	ShrinkBudget     time.Duration
 	ShrinkExecutions int
+	// LatencyBound is what 95 of 100 searches must answer within, in free mode; 0: check.LatencyBound.
+	LatencyBound time.Duration
 	// Accept are fingerprints of known findings, which are not reported.
 	Accept []string
 	// Out is the directory that repros are written to; "": none are written.
@@ -111,7 +113,7 @@ func Run(ctx context.Context, o Options) (Summary, error) {
 	if o.Budget == 0 && o.MaxCases == 0 && o.MaxFindings == 0 {
 		return Summary{}, errors.New("hunt: neither a budget nor a number of cases is given")
 	}
-	h := &hunt{o: o, began: time.Now(), seen: map[string]bool{}, rows: map[string]*Invariant{}}
+	h := &hunt{o: o, began: time.Now(), seen: map[string]bool{}, rows: map[string]*Invariant{}, latency: check.NewLatency()}
 	for _, a := range o.Accept {
 		h.seen[a] = true
 	}
@@ -155,6 +157,7 @@ type hunt struct {
 	next     int
 	seen     map[string]bool // fingerprints that are known, under way, or accepted
 	rows     map[string]*Invariant
+	latency  *check.Latency
 	sum      Summary
 	failures int // environment errors in a row
 	err      error
@@ -231,6 +234,7 @@ func (h *hunt) record(p model.Program, out worker.Outcome) *check.Violation {
 			row.Status, row.Note = check.NotApplicable, r.Note
 		}
 	}
+	h.latency.Add(p.Mode, out.History)
 	h.tell(Progress{})
 	if out.Verdict.Status != check.Fail {
 		return nil
@@ -291,10 +295,19 @@ func (h *hunt) summary(ctx context.Context) Summary {
 		}
 		s.Invariants = append(s.Invariants, *row)
 	}
+	bound := h.o.LatencyBound
+	if bound == 0 {
+		bound = check.LatencyBound
+	}
+	latency := h.latency.Judge(bound)
+	s.Invariants = append(s.Invariants, Invariant{latency.Invariant, latency.Checked, latency.Status, latency.Note})
+	if latency.Status == check.Inconclusive {
+		s.Verdict = check.Inconclusive
+	}
 	if len(s.Unconfirmed) > 0 || s.Executions == 0 {
 		s.Verdict = check.Inconclusive
 	}
-	if len(s.Findings) > 0 {
+	if len(s.Findings) > 0 || latency.Status == check.Fail {
 		s.Verdict = check.Fail
 	}
 	return s

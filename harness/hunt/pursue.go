@@ -18,7 +18,7 @@ import (
 // confirmed, shrunk and written down as in a hunt. It returns false when it did not show again on
 // databases made anew.
 func Pursue(ctx context.Context, o Options, p model.Program, v check.Violation) (Finding, bool, error) {
-	h := &hunt{o: o, began: time.Now(), seen: map[string]bool{}, rows: map[string]*Invariant{}}
+	h := &hunt{o: o, began: time.Now(), seen: map[string]bool{}, rows: map[string]*Invariant{}, latency: check.NewLatency()}
 	f := Finding{Fingerprint: v.Fingerprint(), Violation: v, Program: p}
 	confirmed, err := h.confirm(ctx, &f)
 	if err == nil {
@@ -53,13 +53,17 @@ func (h *hunt) pursue(ctx context.Context, number int, p model.Program, v check.
 // once more, and is written down.
 func (h *hunt) confirm(ctx context.Context, f *Finding) (bool, error) {
 	p := f.Program
-	first, err := Replay(ctx, h.o.Runner, p, f.Fingerprint, confirmations)
+	trials := confirmations
+	if p.Mode == model.Free {
+		trials = freeConfirmations
+	}
+	first, err := Replay(ctx, h.o.Runner, p, f.Fingerprint, trials)
 	if err != nil || first.Same == 0 {
 		return false, err
 	}
 	smallest := h.shrink(ctx, p, f)
-	last, err := Replay(ctx, h.o.Runner, smallest, f.Fingerprint, confirmations)
-	if err == nil && last.Same < first.Same {
+	last, err := Replay(ctx, h.o.Runner, smallest, f.Fingerprint, trials)
+	if err == nil && last.Same < first.Same && (p.Mode != model.Free || last.Same == 0) {
 		// Smaller but less certain: the user is better served by what replays.
 		smallest, last, f.Minimal = p, first, false
 	}
@@ -89,6 +93,14 @@ func (h *hunt) unconfirmed(ctx context.Context, f Finding, err error) {
 	delete(h.seen, f.Fingerprint)
 }
 
+// A race that runs free shows its fault now and then. A candidate gets freeTrials executions before it
+// counts as passing: one that fails in half of them is wrongly passed over once in 32. What is reported
+// is how many of freeConfirmations executions showed it.
+const (
+	freeTrials        = 5
+	freeConfirmations = 10
+)
+
 // quickDeadline is how long a candidate may take while a hang is being shrunk. Only what shows with
 // the program's own deadline, too, is reported.
 const quickDeadline = 700 * time.Millisecond
@@ -115,6 +127,9 @@ func (h *hunt) shrink(ctx context.Context, p model.Program, f *Finding) model.Pr
 		return shrink.Outcome{Fingerprint: v.Fingerprint(), LastOp: v.Op}, nil
 	}
 	opts := shrink.Options{MaxExecutions: h.o.ShrinkExecutions, Trials: 1}
+	if p.Mode == model.Free {
+		opts.Trials = freeTrials
+	}
 	if h.o.ShrinkBudget > 0 {
 		opts.Until = func() bool { return time.Since(began) > h.o.ShrinkBudget }
 	}

@@ -145,7 +145,7 @@ func TestJUnit(t *testing.T) {
 		Unconfirmed: []string{"lru/cap/stats in case 3"},
 	}
 	path := t.TempDir() + "/storm.xml"
-	if err := writeJUnit(path, sum, errors.New("the server is gone")); err != nil {
+	if err := writeJUnit(path, sum, "", errors.New("the server is gone")); err != nil {
 		t.Fatal(err)
 	}
 	var s junitSuite

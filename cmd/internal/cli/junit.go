@@ -39,10 +39,10 @@ type junitNote struct {
 
 // writeJUnit writes a storm's outcome, whole or not at all. What is inconclusive is an error and what
 // is not applicable is skipped: neither passes.
-func writeJUnit(path string, sum hunt.Summary, stopped error) error {
+func writeJUnit(path string, sum hunt.Summary, worker string, stopped error) error {
 	s := junitSuite{Name: "tenantstorm storm", Time: fmt.Sprintf("%.3f", sum.Elapsed.Seconds())}
 	for _, row := range sum.Invariants {
-		s.add(row, sum.Findings)
+		s.add(row, sum.Findings, worker)
 	}
 	for _, u := range sum.Unconfirmed {
 		s.Tests++
@@ -63,14 +63,14 @@ func writeJUnit(path string, sum hunt.Summary, stopped error) error {
 	return nil
 }
 
-func (s *junitSuite) add(row hunt.Invariant, findings []hunt.Finding) {
+func (s *junitSuite) add(row hunt.Invariant, findings []hunt.Finding, worker string) {
 	c := junitCase{Class: s.Name, Name: row.Name, Out: "checked " + count(row.Checked, "time")}
 	s.Tests++
 	switch row.Status {
 	case check.Pass:
 	case check.Fail:
 		s.Failures++
-		c.Failure = failure(row.Name, findings)
+		c.Failure = failure(row.Name, findings, worker)
 	case check.NotApplicable:
 		s.Skipped++
 		c.Skipped = &junitNote{Message: strings.TrimSpace(row.Status.String() + " " + row.Note)}
@@ -82,7 +82,7 @@ func (s *junitSuite) add(row hunt.Invariant, findings []hunt.Finding) {
 }
 
 // failure is one note for all findings of a family.
-func failure(family string, findings []hunt.Finding) *junitNote {
+func failure(family string, findings []hunt.Finding, worker string) *junitNote {
 	var note junitNote
 	var b strings.Builder
 	for i, f := range findings {
@@ -92,7 +92,7 @@ func failure(family string, findings []hunt.Finding) *junitNote {
 		if note.Message == "" {
 			note.Message, note.Type = f.Fingerprint+": "+f.Violation.Sentence, f.Fingerprint
 		}
-		writeFinding(&b, i+1, f)
+		writeFinding(&b, i+1, f, worker)
 	}
 	note.Text = b.String()
 	return &note

@@ -149,7 +149,7 @@ func median[T cmp.Ordered](kills []kill, of func(kill) T) T {
 func printMatrix(w io.Writer, r matrixJSON) error {
 	var b strings.Builder
 	for i, f := range r.violations {
-		writeFinding(&b, i+1, f)
+		writeFinding(&b, i+1, f, "")
 	}
 	b.WriteByte('\n')
 	t := tabwriter.NewWriter(&b, 0, 0, 3, ' ', 0)

@@ -59,7 +59,11 @@ func printRepro(w io.Writer, r repro.Repro, path string) error {
 			fmt.Fprintf(&b, "  %s\n", line)
 		}
 	}
-	fmt.Fprintf(&b, "\nreplay: %s\n", replayCommand(r.Meta, path))
+	worker := ""
+	if r.Meta.Target == ownTarget {
+		worker = "BINARY"
+	}
+	fmt.Fprintf(&b, "\nreplay: %s\n", replayCommand(worker, path))
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -94,10 +98,10 @@ func origin(m repro.Meta) []string {
 	return lines
 }
 
-// replayCommand is what replays a repro. A service that was given as a binary has to be given again.
-func replayCommand(m repro.Meta, path string) string {
-	if m.Target == ownTarget {
-		return "tenantstorm replay --worker BINARY " + path
+// replayCommand is what replays a file. A service that was given as a binary has to be given again.
+func replayCommand(worker, path string) string {
+	if worker != "" {
+		return "tenantstorm replay --worker " + worker + " " + path
 	}
 	return "tenantstorm replay " + path
 }

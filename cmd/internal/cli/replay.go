@@ -67,6 +67,10 @@ func (f *replayFlags) run(ctx context.Context, s streams, path string) (err erro
 	if err != nil {
 		return err
 	}
+	if r.Meta.Target == ownTarget && f.workerPath == "" {
+		// That the reference service does not show it would say nothing.
+		return fmt.Errorf("%s was found in a service given with --worker: name its binary again with --worker", path)
+	}
 	if f.seededFault == "" && f.workerPath == "" {
 		f.seededFault = r.Meta.SeededFault
 	}

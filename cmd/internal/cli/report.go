@@ -71,7 +71,7 @@ func stormReport(sum hunt.Summary, mode model.Mode, source string, seed uint64) 
 func printStorm(w io.Writer, sum hunt.Summary, f *stormFlags) error {
 	var b strings.Builder
 	for i, found := range sum.Findings {
-		writeFinding(&b, i+1, found)
+		writeFinding(&b, i+1, found, f.workerPath)
 	}
 	for _, u := range sum.Unconfirmed {
 		fmt.Fprintf(&b, "\nUNCONFIRMED %s: it did not show again on fresh databases, so it is not called a finding.\n", u)
@@ -111,7 +111,9 @@ func headline(sum hunt.Summary) string {
 	return head
 }
 
-func writeFinding(b *strings.Builder, n int, f hunt.Finding) {
+// writeFinding writes a finding for people. worker is the binary that has to be given again to replay it;
+// "" for the reference service.
+func writeFinding(b *strings.Builder, n int, f hunt.Finding, worker string) {
 	fmt.Fprintf(b, "\nFINDING %d  %s\n\n  %s\n\n", n, f.Fingerprint, f.Violation.Sentence)
 	b.WriteString(indented(f.Program.String()))
 	size := "minimal"
@@ -121,7 +123,7 @@ func writeFinding(b *strings.Builder, n int, f hunt.Finding) {
 	fmt.Fprintf(b, "\n  case %d after %s; %s (%s), %s to shrink; reproduced %d of %d on fresh databases\n",
 		f.Case, clock(f.FoundAfter), count(f.Operations, "operation"), size, count(f.Shrink, "execution"), f.Reproduced, f.Trials)
 	if f.Repro != "" {
-		fmt.Fprintf(b, "  replay: tenantstorm replay %s\n", f.Repro)
+		fmt.Fprintf(b, "  replay: %s\n", replayCommand(worker, f.Repro))
 	}
 }
 

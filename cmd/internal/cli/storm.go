@@ -164,7 +164,7 @@ func (f *stormFlags) run(cmd *cobra.Command, s streams) (err error) {
 		err = printStorm(s.out, sum, f)
 	}
 	if f.junit != "" {
-		err = errors.Join(err, writeJUnit(f.junit, sum, stopped))
+		err = errors.Join(err, writeJUnit(f.junit, sum, f.workerPath, stopped))
 	}
 	// What was found stands in the report; that the search could not be done as asked is the environment's.
 	if err := errors.Join(err, stopped); err != nil {
