@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/tenantstorm/tenantstorm/harness/history"
 	"github.com/tenantstorm/tenantstorm/model"
 )
 
@@ -114,7 +115,7 @@ func TestRaceCancel(t *testing.T) {
 func TestRaceStops(t *testing.T) {
 	for what, does := range map[string]func(context.Context) error{
 		"hung":     heeds,
-		"panicked": func(context.Context) error { panic("no") },
+		"panicked": func(context.Context) error { <-time.After(time.Second); panic("no") },
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			f := (&fake{}).on("s0 search p0 cnry_p000_", does).on("s1 switch p0", after(4*time.Second))
@@ -147,26 +148,38 @@ func TestRaceStops(t *testing.T) {
 
 // TestRaceOfReleases: of two releases of one lease at once, one uses it, and the other only gives it back.
 func TestRaceOfReleases(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := (&fake{}).on("lease p0 search cnry_p000_", after(time.Second))
-		run := execute(t, f, `
-			mode free
-			sessions 2
-			setup
-			#1 s0 hold p0 as h1
-			race
-			#2 s0 release h1
-			#3 s1 release h1`)
-		check(t, "outcomes", outcomes(run), "ok ok ok")
-		check(t, "calls", f.log(), "open; session s0; session s1; hold p0; lease p0 search cnry_p000_; lease p0 release; lease p0 release")
-		again := 0
-		for _, e := range run.History.Entries {
-			if e.Op.Kind == model.KindRelease && e.Response.Again {
-				again++
-			}
+	f := &fake{}
+	run := begin(t, f, `
+		mode free
+		sessions 2
+		setup
+		#1 s0 hold p0 as h1
+		race
+		#2 s0 release h1
+		#3 s1 release h1`)
+	var releases sync.WaitGroup
+	releases.Add(2)
+	run.Begin = func(e history.Entry) {
+		if e.Op.Kind == model.KindRelease {
+			releases.Done()
 		}
-		if again != 1 {
-			t.Errorf("%d releases were the second one, want 1", again)
-		}
+	}
+	f.on("lease p0 search cnry_p000_", func(context.Context) error {
+		releases.Wait() // the other one has begun
+		return nil
 	})
+	if err := run.Execute(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	check(t, "outcomes", outcomes(run), "ok ok ok")
+	check(t, "calls", f.log(), "open; session s0; session s1; hold p0; lease p0 search cnry_p000_; lease p0 release; lease p0 release")
+	again := 0
+	for _, e := range run.History.Entries {
+		if e.Response.Again {
+			again++
+		}
+	}
+	if again != 1 {
+		t.Errorf("%d releases were the second one, want 1", again)
+	}
 }

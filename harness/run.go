@@ -189,9 +189,26 @@ func (r *Run) Do(ctx context.Context, o model.Op, audit bool) history.Entry {
 	if resp.Status == model.StatusHung || resp.Status == model.StatusPanicked {
 		r.over = true
 	}
+	if r.program.Len() > digestFrom {
+		digest(resp.Matches)
+	}
 	e := &r.History.Entries[at]
 	e.End, e.Response = r.Now(), resp
 	return *e
+}
+
+// digestFrom is from how many operations on a program's history keeps only the canaries of what was
+// found: a million answers would not fit into memory.
+const digestFrom = 2000
+
+func digest(matches []model.Match) {
+	for i := range matches {
+		kept := ""
+		for _, c := range model.FindCanaries(matches[i].Content) {
+			kept += c.String() + " "
+		}
+		matches[i].Content = kept
+	}
 }
 
 // begin gives the operation its place in the history, which is in the order of beginnings.

@@ -5,6 +5,7 @@ type Bounds struct {
 	MaxProjects int    // largest max_projects drawn
 	Projects    int    // most projects
 	Sessions    int    // most sessions
+	Operations  int    // operations of a program, setup apart; 0: a random number, about 30
 	Kinds       []Kind // the operations the service can do; nil: all
 	Mode        Mode
 }
@@ -49,15 +50,28 @@ func Generate(src Source, b Bounds) Program {
 	}
 	d.drawSwarm(b.Kinds)
 	if b.Mode == Sequential {
-		src.Repeat("operations", func() { d.drawOp(d.prog.Len()+1, &d.prog.Setup) })
+		d.repeat(b, "operations", &d.prog.Setup)
 	} else {
 		for range src.Int("setup", 0, drawnSetup) {
 			d.drawOp(d.prog.Len()+1, &d.prog.Setup)
 		}
 		d.swarm[KindRestart] = 0 // whom a restart interrupts could not be judged
-		src.Repeat("race", func() { d.drawOp(d.prog.Len()+1, &d.prog.Race) })
+		d.repeat(b, "race", &d.prog.Race)
 	}
 	return d.prog.Without() // a cancel of an operation that was never drawn has nothing to cancel
+}
+
+// repeat draws as many operations as the bounds ask for. One that is not possible when it is drawn is
+// left out, so a program may have a few less.
+func (d *drawer) repeat(b Bounds, label string, into *[]Op) {
+	step := func() { d.drawOp(d.prog.Len()+1, into) }
+	if b.Operations == 0 {
+		d.src.Repeat(label, step)
+		return
+	}
+	for range b.Operations {
+		step()
+	}
 }
 
 // small draws from lo to hi, the lower third as often as all the rest.

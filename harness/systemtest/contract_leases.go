@@ -194,7 +194,7 @@ func draining(ctx context.Context, tr *trial) error {
 	if err := release(ctx, l); err != nil {
 		return err
 	}
-	err = until(ctx, func() (bool, error) {
+	err = tr.until(ctx, func() (bool, error) {
 		st, err = svc.stats(ctx)
 		return st.Draining == 0, err
 	})

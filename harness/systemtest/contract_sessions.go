@@ -118,17 +118,24 @@ func atOnce(ctx context.Context, tr *trial) error {
 			return err
 		}
 	}
-	errs := make([]error, sessions)
+	for round := range rounds {
+		what := func(i int) content { return content{i, 1 + round, 2} }
+		store := func(i int) error { return clients[i].store(ctx, "", what(i)) }
+		look := func(i int) error { return finds(ctx, clients[i], "", what(i)) }
+		// Everybody has stored before anybody looks: what was mixed up is then there to be seen.
+		if err := first(together(sessions, store), together(sessions, look)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// together runs f(0) to f(n-1) at once and returns the first error.
+func together(n int, f func(int) error) error {
+	errs := make([]error, n)
 	var wg sync.WaitGroup
-	for i, c := range clients {
-		wg.Go(func() {
-			for round := range rounds {
-				what := content{i, 1 + round, 2}
-				if errs[i] = first(c.store(ctx, "", what), finds(ctx, c, "", what)); errs[i] != nil {
-					return
-				}
-			}
-		})
+	for i := range n {
+		wg.Go(func() { errs[i] = f(i) })
 	}
 	wg.Wait()
 	return first(errs...)

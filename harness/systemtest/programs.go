@@ -13,9 +13,9 @@ import (
 	"github.com/tenantstorm/tenantstorm/model"
 )
 
-// smallBounds keep most programs few projects and pools: that is where services go wrong, and it is
-// quick. Every fourth program is drawn within the default bounds.
-var smallBounds = model.Bounds{MaxProjects: 3, Projects: 5, Sessions: 3}
+// smallBounds keep most programs short, of few projects and pools: that is where services go wrong, and it is
+// quick. Every sixth program is drawn within the default bounds.
+var smallBounds = model.Bounds{MaxProjects: 3, Projects: 5, Sessions: 3, Operations: 15}
 
 // judge runs drawn programs as a storm would. The error is the first accusation, with its program.
 func (s *suite) judge(ctx context.Context, prefix string, control *harness.Control, capabilities []string) error {
@@ -24,7 +24,7 @@ func (s *suite) judge(ctx context.Context, prefix string, control *harness.Contr
 	passed := map[string]int{}
 	for i := range s.programs {
 		bounds := smallBounds
-		if i%4 == 3 {
+		if i%6 == 5 {
 			bounds = model.DefaultBounds()
 		}
 		p := model.Generate(model.NewSource(model.CaseSeed(1, i)), bounds)

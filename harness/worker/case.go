@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -10,16 +11,20 @@ import (
 	"github.com/tenantstorm/tenantstorm/harness/audit"
 	"github.com/tenantstorm/tenantstorm/harness/check"
 	"github.com/tenantstorm/tenantstorm/harness/history"
+	"github.com/tenantstorm/tenantstorm/harness/pgwire"
 	"github.com/tenantstorm/tenantstorm/model"
 )
 
 // goroutinesEvery is how often a case looks for leaked goroutines: pgxpool's own take half a second to
 // end, which every case cannot afford.
-const goroutinesEvery = 16
+const goroutinesEvery = 32
 
-// freshEvery is how often a case starts without any database, so that it provisions for real. It also
-// bounds what deleted rows leave behind, as autovacuum is off.
-const freshEvery = 32
+// freshEvery is how often a case starts without any database and on backends of its own, so that it
+// provisions and connects for real. It also bounds what deleted rows leave behind, as autovacuum is off.
+const freshEvery = 128
+
+// parkedBackends is how many backends a worker keeps between clients: those of one case.
+const parkedBackends = 40
 
 // bench is where the cases of one worker run, one after the other.
 type bench struct {
@@ -27,13 +32,14 @@ type bench struct {
 	env     harness.Env
 	control *harness.Control
 	log     io.Writer
+	warm    *pgwire.Warm
 	cases   int
 	dirty   bool // the last case broke: what it left is not to be recycled
 }
 
 func newBench(target harness.Target, dsn, prefix string, log io.Writer) *bench {
 	return &bench{
-		target: target, control: harness.NewControl(dsn), log: log,
+		target: target, control: harness.NewControl(dsn), log: log, warm: pgwire.NewWarm(nil, parkedBackends),
 		env: harness.Env{DSN: dsn, Prefix: prefix, Logger: slog.New(slog.NewTextHandler(log, nil))},
 	}
 }
@@ -46,7 +52,8 @@ func (b *bench) run(ctx context.Context, c Case, begin func(history.Entry)) Repo
 		report.Broken = fmt.Sprintf("program: %v", err)
 		return report
 	}
-	if err := b.reset(ctx, c.Fresh || b.dirty || b.cases%freshEvery == 0); err != nil {
+	fresh := c.Fresh || b.dirty || b.cases%freshEvery == 0
+	if err := b.reset(ctx, fresh); err != nil {
 		report.Broken = err.Error()
 		return report
 	}
@@ -56,7 +63,11 @@ func (b *bench) run(ctx context.Context, c Case, begin func(history.Entry)) Repo
 	if c.Fresh || b.cases%goroutinesEvery == 0 {
 		opts.Goroutines = audit.Baseline()
 	}
-	run, err := harness.Start(ctx, b.target, b.env, p)
+	env := b.env
+	if !fresh {
+		env.Dial = b.warm.Dial
+	}
+	run, err := harness.Start(ctx, b.target, env, p)
 	if err != nil {
 		report.Broken = err.Error()
 		return report
@@ -101,7 +112,7 @@ func (b *bench) reset(ctx context.Context, drop bool) error {
 
 // close drops what the worker made.
 func (b *bench) close(ctx context.Context) error {
-	err := b.control.DropDatabases(ctx, b.env.Prefix)
+	err := errors.Join(b.warm.Close(), b.control.DropDatabases(ctx, b.env.Prefix))
 	if e := b.control.Close(ctx); err == nil {
 		err = e
 	}

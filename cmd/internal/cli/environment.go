@@ -83,14 +83,18 @@ type environment struct {
 const stopTime = 20 * time.Second
 
 // connectionsPerWorker is the most a worker can have open at once: a connection a resident pool and a
-// lease, the registry's pool, a cold second service for the audit, and the harness's own.
+// lease, the registry's pool, a cold second service for the audit, the harness's own, and backends that are
+// kept between clients.
 func connectionsPerWorker(projects, maxProjects, sessions, holds int) int {
-	const registry, control = 4, 3
-	return max(maxProjects*sessions+holds, projects) + registry + control
+	const registry, control, parked = 4, 3, 40
+	return max(maxProjects*sessions+holds, projects) + registry + control + parked
 }
 
 // ownConnections are what the parent keeps, with some room for what is just being closed.
 const ownConnections = 8
+
+// reservedConnections is more than PostgreSQL keeps back for superusers by default.
+const reservedConnections = 10
 
 // open starts everything. say is told what is going on.
 func (f *environmentFlags) open(ctx context.Context, connections int, say func(string)) (env *environment, err error) {
@@ -112,7 +116,7 @@ func (f *environmentFlags) open(ctx context.Context, connections int, say func(s
 // openServer starts, or connects to, a server that so many workers can use, and claims a prefix on it.
 func openServer(ctx context.Context, spec string, workers, connections int, say func(string)) (env *environment, err error) {
 	needed := workers*connections + ownConnections
-	server, report, err := postgres.Open(ctx, spec, postgres.Settings{MaxConnections: max(100, needed)}, postgres.Options{Progress: say})
+	server, report, err := postgres.Open(ctx, spec, postgres.Settings{MaxConnections: max(100, needed+reservedConnections)}, postgres.Options{Progress: say})
 	if err != nil {
 		return nil, err
 	}

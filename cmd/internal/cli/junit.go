@@ -34,7 +34,7 @@ type junitCase struct {
 type junitNote struct {
 	Message string `xml:"message,attr"`
 	Type    string `xml:"type,attr,omitempty"`
-	Text    string `xml:",chardata"`
+	Text    string `xml:",cdata"`
 }
 
 // writeJUnit writes a storm's outcome, whole or not at all. What is inconclusive is an error and what
@@ -73,10 +73,10 @@ func (s *junitSuite) add(row hunt.Invariant, findings []hunt.Finding, worker str
 		c.Failure = failure(row.Name, findings, worker)
 	case check.NotApplicable:
 		s.Skipped++
-		c.Skipped = &junitNote{Message: strings.TrimSpace(row.Status.String() + " " + row.Note)}
+		c.Skipped = &junitNote{Message: noted(row)}
 	default:
 		s.Errors++
-		c.Error = &junitNote{Message: strings.TrimSpace(row.Status.String() + " " + row.Note), Type: row.Status.String()}
+		c.Error = &junitNote{Message: noted(row), Type: row.Status.String()}
 	}
 	s.Cases = append(s.Cases, c)
 }
@@ -96,4 +96,12 @@ func failure(family string, findings []hunt.Finding, worker string) *junitNote {
 	}
 	note.Text = b.String()
 	return &note
+}
+
+// noted is a row's judgement and what it rests on.
+func noted(row hunt.Invariant) string {
+	if row.Note == "" {
+		return row.Status.String()
+	}
+	return row.Status.String() + ": " + row.Note
 }

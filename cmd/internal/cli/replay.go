@@ -81,7 +81,7 @@ func (f *replayFlags) run(ctx context.Context, s streams, path string) (err erro
 	screen := newScreen(s, f.json)
 	defer screen.close()
 	p := r.Program
-	env, err := f.open(ctx, connectionsPerWorker(p.Projects, p.MaxProjects, 1, p.Holds()), screen.say)
+	env, err := f.open(ctx, connectionsPerWorker(p.Projects, p.MaxProjects, p.Sessions, p.Holds()), screen.say)
 	if err != nil {
 		return err
 	}

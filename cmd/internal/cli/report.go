@@ -74,17 +74,13 @@ func printStorm(w io.Writer, sum hunt.Summary, f *stormFlags) error {
 		writeFinding(&b, i+1, found, f.workerPath)
 	}
 	for _, u := range sum.Unconfirmed {
-		fmt.Fprintf(&b, "\nUNCONFIRMED %s: it did not show again on fresh databases, so it is not called a finding.\n", u)
+		fmt.Fprintf(&b, "\nUNCONFIRMED %s\n  It did not show again on fresh databases, so it is not called a finding.\n", u)
 	}
 	b.WriteByte('\n')
 	t := tabwriter.NewWriter(&b, 0, 0, 3, ' ', 0)
 	fmt.Fprintln(t, "invariant\tchecked\tverdict")
 	for _, row := range sum.Invariants {
-		verdict := row.Status.String()
-		if row.Note != "" {
-			verdict += ": " + row.Note
-		}
-		fmt.Fprintf(t, "%s\t%d\t%s\n", row.Name, row.Checked, verdict)
+		fmt.Fprintf(t, "%s\t%d\t%s\n", row.Name, row.Checked, noted(row))
 	}
 	if err := t.Flush(); err != nil {
 		return err

@@ -23,7 +23,8 @@ type stormFlags struct {
 	cases, findings       int
 	seed                  uint64
 	projects, maxProjects int
-	sessions              int
+	sessions, operations  int
+	mode                  string
 	out, junit            string
 	accept                []string
 	json                  bool
@@ -44,6 +45,7 @@ Exit codes: 0 nothing found, 1 finding, 2 usage or environment, 3 inconclusive.`
 		Example: `  tenantstorm storm
   tenantstorm storm --seeded-fault get-no-touch --budget 20s
   tenantstorm storm --worker ./myservice-worker --seed 42 --workers 4
+  tenantstorm storm --mode free --sessions 16 --budget 8h
   tenantstorm storm --cases 1000 --accept lru/order/stats --junit storm.xml
   tenantstorm storm --postgres 'postgres://me@db.test/postgres' --json`,
 		Args: noArgs,
@@ -64,6 +66,8 @@ Exit codes: 0 nothing found, 1 finding, 2 usage or environment, 3 inconclusive.`
 	cmd.Flags().IntVar(&f.projects, "projects", d.Projects, "most projects of a program")
 	cmd.Flags().IntVar(&f.maxProjects, "max-projects", d.MaxProjects, "largest MAX_PROJECTS of a program")
 	cmd.Flags().IntVar(&f.sessions, "sessions", d.Sessions, "most sessions of a program")
+	cmd.Flags().StringVar(&f.mode, "mode", model.Sequential.String(), "how programs run: sequential (one operation at a time) or free (all sessions at once, on all cores)")
+	cmd.Flags().IntVar(&f.operations, "operations", 0, "operations of a program (0: drawn, about 30)")
 	cmd.Flags().StringVar(&f.out, "out", "findings", "`directory` for repros; empty: none are written")
 	cmd.Flags().StringSliceVar(&f.accept, "accept", nil, "`fingerprint` of a known finding, not to be reported; may be given often")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print the outcome as JSON; progress goes to stderr")
@@ -87,13 +91,17 @@ func (f *stormFlags) check() error {
 		is, lo, hi int
 	}{
 		{"projects", f.projects, 1, model.MaxProjects}, {"max-projects", f.maxProjects, 1, model.MaxProjects},
-		{"sessions", f.sessions, 1, model.MaxSessions}, {"cases", f.cases, 0, 1 << 30}, {"max-findings", f.findings, 0, 1 << 30},
+		{"sessions", f.sessions, 1, model.MaxSessions}, {"operations", f.operations, 0, model.MaxOps}, {"cases", f.cases, 0, 1 << 30}, {"max-findings", f.findings, 0, 1 << 30},
 	} {
 		if n.is < n.lo || n.is > n.hi {
 			return fmt.Errorf("--%s %d: must be between %d and %d", n.flag, n.is, n.lo, n.hi)
 		}
 	}
 	switch {
+	case f.mode != model.Sequential.String() && f.mode != model.Free.String():
+		return fmt.Errorf("--mode %s: unknown; known: sequential, free", f.mode)
+	case f.mode == model.Free.String() && f.sessions < 2:
+		return fmt.Errorf("--sessions %d: --mode free needs two sessions or more to race", f.sessions)
 	case f.budget < 0 || f.budget == 0 && f.cases == 0:
 		return fmt.Errorf("--budget %v: must be above zero, or zero with --cases", f.budget)
 	case f.shrinkBudget < 0:
@@ -136,8 +144,12 @@ func (f *stormFlags) run(cmd *cobra.Command, s streams) (err error) {
 	ctx := cmd.Context()
 	screen := newScreen(s, f.json)
 	defer screen.close()
-	bounds := model.Bounds{MaxProjects: f.maxProjects, Projects: f.projects, Sessions: f.sessions}
-	env, err := f.open(ctx, connectionsPerWorker(f.projects, f.maxProjects, 1, stormHolds), screen.say)
+	bounds := model.Bounds{MaxProjects: f.maxProjects, Projects: f.projects, Sessions: f.sessions, Operations: f.operations}
+	atOnce := 1
+	if f.mode == model.Free.String() {
+		bounds.Mode, atOnce = model.Free, f.sessions
+	}
+	env, err := f.open(ctx, connectionsPerWorker(f.projects, f.maxProjects, atOnce, stormHolds), screen.say)
 	if err != nil {
 		return err
 	}

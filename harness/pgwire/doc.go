@@ -1,0 +1,6 @@
+// Package pgwire stands between a service and PostgreSQL on the wire. It knows the protocol's framing,
+// and nothing of programs.
+//
+// [Warm] keeps server connections when clients close theirs: a backend takes PostgreSQL milliseconds to
+// fork, and a case opens dozens.
+package pgwire
