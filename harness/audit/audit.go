@@ -3,6 +3,7 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -24,6 +25,8 @@ type Options struct {
 	// Goroutines is what Baseline returned before the service was opened; nil: goroutines are not
 	// looked at, which saves the half second that pgxpool's own take to end.
 	Goroutines *Goroutines
+	// Settle is how long the service may take to come to rest; 0: three seconds, which is generous.
+	Settle time.Duration
 }
 
 // Service audits the run's service from within, closes it, and audits what it leaves behind. What it
@@ -33,7 +36,7 @@ type Options struct {
 // closed; its connections and goroutines must be gone; a second service, cold, on the same databases,
 // says what each project holds.
 func Service(ctx context.Context, run *harness.Run, control *harness.Control, o Options) error {
-	a := &auditor{run: run, control: control, rest: &history.Rest{}}
+	a := &auditor{run: run, control: control, rest: &history.Rest{}, settleFor: cmp.Or(o.Settle, settleTime)}
 	run.History.Rest = a.rest
 	if !a.do(ctx, model.Op{Kind: model.KindStats}) {
 		return nil
@@ -64,6 +67,8 @@ type auditor struct {
 	run     *harness.Run
 	control *harness.Control
 	rest    *history.Rest
+
+	settleFor time.Duration
 }
 
 // do asks the service something and reports whether it is still there to be asked more.
@@ -78,10 +83,10 @@ func (a *auditor) leak(what string, want, got int, detail string) {
 
 // until polls condition until it holds, the service has had its time, or ctx ends. It returns what
 // condition said last.
-func until(ctx context.Context, condition func() (bool, error)) (bool, error) {
+func (a *auditor) until(ctx context.Context, condition func() (bool, error)) (bool, error) {
 	tick := time.NewTicker(settlePoll)
 	defer tick.Stop()
-	late := time.NewTimer(settleTime)
+	late := time.NewTimer(a.settleFor)
 	defer late.Stop()
 	for {
 		if ok, err := condition(); ok || err != nil {
@@ -110,7 +115,7 @@ func (a *auditor) settle(ctx context.Context) error {
 		}
 		return n
 	}
-	rested, err := until(ctx, func() (ok bool, err error) {
+	rested, err := a.until(ctx, func() (ok bool, err error) {
 		last, err = rep.Stats(ctx)
 		return last.Draining == 0 && inUse() == 0, err
 	})
@@ -140,7 +145,7 @@ func (a *auditor) settle(ctx context.Context) error {
 // backends looks for connections that a closed service left open.
 func (a *auditor) backends(ctx context.Context) error {
 	var left []harness.Backend
-	_, err := until(ctx, func() (bool, error) {
+	_, err := a.until(ctx, func() (bool, error) {
 		var err error
 		left, err = a.control.Backends(ctx, a.run.Env().Prefix)
 		return len(left) == 0, err

@@ -26,7 +26,7 @@ func (a *auditor) goroutines(ctx context.Context, base *Goroutines) {
 		return
 	}
 	a.rest.Looked = append(a.rest.Looked, "goroutines")
-	gone, _ := until(ctx, func() (bool, error) { return runtime.NumGoroutine() <= base.count, nil })
+	gone, _ := a.until(ctx, func() (bool, error) { return runtime.NumGoroutine() <= base.count, nil })
 	if gone {
 		return
 	}

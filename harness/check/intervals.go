@@ -14,14 +14,14 @@ import (
 // overlapping writes are not noticed.
 func (r *race) intervals(project int, events []event) {
 	w := &writes{start: r.state.Tenant(project), newest: -1}
-	var reads []event
-	for _, e := range events {
-		if !w.add(e) {
+	var reads []*event
+	for i := range events {
+		if e := &events[i]; !w.add(e) {
 			reads = append(reads, e)
 		}
 	}
 	w.sort()
-	slices.SortStableFunc(reads, func(a, b event) int { return cmp.Compare(a.call, b.call) })
+	slices.SortStableFunc(reads, func(a, b *event) int { return cmp.Compare(a.call, b.call) })
 	for _, read := range reads {
 		if m := w.explain(read); m != nil {
 			r.report(read.entry, m)
@@ -33,16 +33,16 @@ func (r *race) intervals(project int, events []event) {
 // writes are what one project's history wrote, ready to be asked in the order of the questions.
 type writes struct {
 	start    model.Tenant // before any of them
-	byEnd    []event      // those that were answered, by end
-	sessions [][]event    // the same by session, where one follows the other
-	unknown  []event      // those that were not: each may take effect at any time after it began
+	byEnd    []*event     // those that were answered, by end
+	sessions [][]*event   // the same by session, where one follows the other
+	unknown  []*event     // those that were not: each may take effect at any time after it began
 
-	ended  int     // byEnd[:ended] ended before the question
-	newest int64   // the latest beginning among them: what ended before it is out of sight
-	live   []event // those of them that are not
+	ended  int      // byEnd[:ended] ended before the question
+	newest int64    // the latest beginning among them: what ended before it is out of sight
+	live   []*event // those of them that are not
 }
 
-func (w *writes) add(e event) bool {
+func (w *writes) add(e *event) bool {
 	if e.op.Kind != model.KindIndex && e.op.Kind != model.KindDrop {
 		return false
 	}
@@ -63,20 +63,20 @@ func (w *writes) add(e event) bool {
 }
 
 func (w *writes) sort() {
-	slices.SortStableFunc(w.byEnd, func(a, b event) int { return cmp.Compare(a.end, b.end) })
+	slices.SortStableFunc(w.byEnd, func(a, b *event) int { return cmp.Compare(a.end, b.end) })
 	for _, s := range w.sessions {
-		slices.SortStableFunc(s, func(a, b event) int { return cmp.Compare(a.call, b.call) })
+		slices.SortStableFunc(s, func(a, b *event) int { return cmp.Compare(a.call, b.call) })
 	}
 }
 
 // explain says how the answer is impossible after every write it may have seen, or nil. Questions come
 // in the order of their beginnings.
-func (w *writes) explain(read event) *model.Mismatch {
+func (w *writes) explain(read *event) *model.Mismatch {
 	for ; w.ended < len(w.byEnd) && w.byEnd[w.ended].end < read.call; w.ended++ {
 		w.newest = max(w.newest, w.byEnd[w.ended].call)
 		w.live = append(w.live, w.byEnd[w.ended])
 	}
-	w.live = slices.DeleteFunc(w.live, func(e event) bool { return e.end < w.newest })
+	w.live = slices.DeleteFunc(w.live, func(e *event) bool { return e.end < w.newest })
 	var why *model.Mismatch
 	explains := func(t model.Tenant) bool {
 		_, m := t.Step(read.op, read.response)
@@ -94,7 +94,7 @@ func (w *writes) explain(read event) *model.Mismatch {
 		return nil
 	}
 	for _, s := range w.sessions {
-		at, _ := slices.BinarySearchFunc(s, read.call, func(e event, call int64) int { return cmp.Compare(e.end, call) })
+		at, _ := slices.BinarySearchFunc(s, read.call, func(e *event, call int64) int { return cmp.Compare(e.end, call) })
 		for _, e := range s[at:] {
 			if e.call > read.end {
 				break

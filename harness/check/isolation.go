@@ -14,6 +14,7 @@ import (
 // the oracle has lost track.
 func checkIsolation(p model.Program, h history.History, b *board) {
 	active := make([][]int, p.Sessions)
+	holders := holders(p)
 	for i, e := range h.Entries {
 		own := active[e.Op.Session]
 		switch {
@@ -27,7 +28,7 @@ func checkIsolation(p model.Program, h history.History, b *board) {
 		case e.Op.Kind == model.KindRestart:
 			clear(active)
 		case e.Op.Kind == model.KindRelease:
-			own = holder(p, e.Op.Handle)
+			own = holders[e.Op.Handle]
 		case e.Op.Project != model.Active && e.Op.TakesProject():
 			own = []int{e.Op.Project}
 		}
@@ -53,14 +54,17 @@ func checkIsolation(p model.Program, h history.History, b *board) {
 	}
 }
 
-// holder returns the project that a handle holds.
-func holder(p model.Program, handle int) []int {
-	for _, o := range p.Ops() {
-		if o.Kind == model.KindHold && o.Handle == handle {
-			return []int{o.Project}
+// holders returns, by handle, the project that it holds.
+func holders(p model.Program) map[int][]int {
+	held := map[int][]int{}
+	for _, ops := range [][]model.Op{p.Setup, p.Race} {
+		for _, o := range ops {
+			if o.Kind == model.KindHold && held[o.Handle] == nil {
+				held[o.Handle] = []int{o.Project}
+			}
 		}
 	}
-	return nil
+	return held
 }
 
 func foreignCanaries(r model.Response, own []int) []model.Canary {

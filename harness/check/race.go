@@ -126,7 +126,7 @@ func (r *race) concern(i int, e history.Entry, project int) {
 	if touched || dropped {
 		o := e.Op
 		o.Project = project
-		r.pools = append(r.pools, event{entry: i, op: o, response: e.Response, call: int64(e.Start), end: end})
+		r.pool(event{entry: i, op: o, response: e.Response, call: int64(e.Start), end: end})
 	}
 }
 
@@ -142,7 +142,14 @@ func (r *race) stats(p model.Program, i int, e history.Entry) {
 		r.report(i, m)
 		return
 	}
-	r.pools = append(r.pools, event{entry: i, op: e.Op, response: e.Response, call: int64(e.Start), end: int64(e.End)})
+	r.pool(event{entry: i, op: e.Op, response: e.Response, call: int64(e.Start), end: int64(e.End)})
+}
+
+// pool keeps what the pools saw, as long as it will be looked at: recency passes over long races.
+func (r *race) pool(e event) {
+	if len(r.pools) <= longRace {
+		r.pools = append(r.pools, e)
+	}
 }
 
 // tenant judges what one project's operations saw.

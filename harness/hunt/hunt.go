@@ -3,9 +3,11 @@
 package hunt
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -75,6 +77,11 @@ type Finding struct {
 	Repro         string // path of the repro file; "" when none was written
 	Operations    int
 	Interventions int
+
+	// Aside: met while the finding of Case was shrunk, whose own program does not show it first.
+	Aside bool
+
+	aside *Finding // the smallest program with another fingerprint that shrinking met
 }
 
 // Summary is the outcome of a hunt.
@@ -83,7 +90,7 @@ type Summary struct {
 	Executions  int
 	Operations  int
 	Elapsed     time.Duration
-	Findings    []Finding
+	Findings    []Finding // the smallest first
 	Invariants  []Invariant
 	Unknown     int      // cases whose worker was killed from outside
 	Unconfirmed []string // fingerprints that did not show again on fresh databases
@@ -271,6 +278,9 @@ func (h *hunt) summary(ctx context.Context) Summary {
 	s := h.sum
 	s.Elapsed = time.Since(h.began)
 	s.Interrupted = ctx.Err() != nil
+	slices.SortStableFunc(s.Findings, func(a, b Finding) int {
+		return cmp.Compare(a.Operations+a.Interventions, b.Operations+b.Interventions)
+	})
 	s.Verdict = check.Pass
 	for _, f := range s.Findings {
 		if row := h.rows[f.Violation.Invariant]; row != nil {

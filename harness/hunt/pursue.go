@@ -41,18 +41,32 @@ func (h *hunt) pursue(ctx context.Context, number int, p model.Program, v check.
 	f := Finding{Fingerprint: v.Fingerprint(), Violation: v, Program: p, Case: number,
 		Executions: h.sum.Executions, FoundAfter: time.Since(h.began)}
 	h.mu.Unlock()
-	confirmed, err := h.confirm(ctx, &f)
+	for next := &f; next != nil; {
+		next = h.complete(ctx, next)
+	}
+}
+
+// complete makes a finding whole and reports it. One fault often shows in several ways, and the way that
+// a search comes upon first need not be the simplest: where shrinking met a smaller program with another
+// fingerprint, that one is returned, to be made a finding of its own.
+func (h *hunt) complete(ctx context.Context, f *Finding) (smaller *Finding) {
+	confirmed, err := h.confirm(ctx, f)
 	if !confirmed {
-		h.unconfirmed(ctx, f, err)
-		return
+		h.unconfirmed(ctx, *f, err)
+		return nil
 	}
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.sum.Findings = append(h.sum.Findings, f)
-	h.tell(Progress{Found: &f})
+	h.sum.Findings = append(h.sum.Findings, *f)
+	h.tell(Progress{Found: f})
 	if h.o.MaxFindings > 0 && len(h.sum.Findings) >= h.o.MaxFindings {
 		h.stop()
 	}
+	h.mu.Unlock()
+	if side := f.aside; side != nil && side.Program.Len() < f.Operations && ctx.Err() == nil && h.claim(side.Fingerprint) {
+		side.Case, side.Executions, side.FoundAfter = f.Case, f.Executions, f.FoundAfter
+		return side
+	}
+	return nil
 }
 
 // confirm completes a finding: it must show again on databases made anew, is shrunk, must show again
@@ -118,7 +132,7 @@ func (h *hunt) shrink(ctx context.Context, p model.Program, f *Finding) model.Pr
 		if hang && c.OpDeadline() > quickDeadline {
 			c.Deadline = quickDeadline
 		}
-		out, err := h.o.Runner.Do(ctx, worker.Case{Program: c.String()})
+		out, err := h.o.Runner.Do(ctx, worker.Case{Program: c.String(), Quick: true})
 		if err != nil {
 			return shrink.Outcome{}, err
 		}
@@ -129,6 +143,10 @@ func (h *hunt) shrink(ctx context.Context, p model.Program, f *Finding) model.Pr
 		v := out.Verdict.First()
 		if v == nil {
 			return shrink.Outcome{}, nil
+		}
+		if v.Fingerprint() != f.Fingerprint && (f.aside == nil || shrink.Less(c, f.aside.Program)) {
+			c.Deadline = p.Deadline
+			f.aside = &Finding{Fingerprint: v.Fingerprint(), Violation: *v, Program: c, Aside: true}
 		}
 		return shrink.Outcome{Fingerprint: v.Fingerprint(), LastOp: v.Op}, nil
 	}

@@ -1,11 +1,10 @@
 package pgwire
 
 import (
-	"bytes"
 	"context"
-	"encoding/binary"
-	"fmt"
+	"errors"
 	"net"
+	"os"
 	"sync"
 	"time"
 )
@@ -15,172 +14,152 @@ type phase int
 
 const (
 	opening  phase = iota // the client has not said who it is
+	dialling              // a backend is being looked for, in the client's Write
+	proving               // the client is asked for its password, by us
 	greeting              // the server's answer to the startup is being read
 	passing               // bytes pass
 	finished              // the client has terminated, or closed
 )
 
-// conn is a client's connection. Reading and writing may happen at once, as pgx does; so may a Close.
+// conn is a client's connection. Reading, writing, deadlines and a Close may come at once, as pgx's do: a
+// slow Write makes it read in the background.
 type conn struct {
 	w                *Warm
-	ctx              context.Context // of the dial: dialling ends with it
+	ctx              context.Context // ends the dialling
+	abort            context.CancelFunc
 	network, address string
 
 	mu       sync.Mutex
+	changed  chan struct{} // closed, and made anew, when a Read that waits for us should look again
 	phase    phase
-	raw      bool   // TLS or a cancel: nothing is looked at
-	out      []byte // the first message, until it is whole
+	raw      bool // TLS, a cancel, or no messages at all: nothing is looked at
+	busy     int  // reads and writes on the backend that have not returned
+	out      []byte
 	in       []byte // what the client is still to read before it reads from the server
+	eof      bool   // after in there is nothing
 	pending  []byte // what the server said in its greeting, until a message is whole
 	backend  *backend
 	key      key // the client's own
+	proof    *proof
+	talk     exchange
+	looks    bool // a statement of this client's looks for databases, and may be used again
 	deadline [2]time.Time
+}
+
+func newConn(ctx context.Context, w *Warm, network, address string) *conn {
+	c := &conn{w: w, network: network, address: address, changed: make(chan struct{})}
+	c.ctx, c.abort = context.WithCancel(ctx)
+	return c
 }
 
 // Write sends to the server. Until the client has said who it is there is none.
 func (c *conn) Write(p []byte) (int, error) {
 	c.mu.Lock()
-	switch {
-	case c.phase == finished:
+	switch c.phase {
+	case finished:
 		c.mu.Unlock()
 		return 0, net.ErrClosed
-	case c.phase == opening:
-		defer c.mu.Unlock()
+	case opening:
 		c.out = append(c.out, p...)
-		if err := c.open(); err != nil {
-			return 0, err
-		}
-		return len(p), nil
-	case !c.raw && bytes.HasSuffix(p, terminate) && c.phase == passing:
-		return c.goodbye(p) // unlocks
+		return c.wrote(p, c.open())
+	case proving:
+		c.out = append(c.out, p...)
+		return c.wrote(p, c.prove())
+	case dialling: // in another Write; two at once have no order
+		c.mu.Unlock()
+		return 0, errors.New("pgwire: two writes at once")
 	}
-	b, raw := c.backend, c.raw
+	b := c.backend
+	if c.raw {
+		c.mu.Unlock()
+		return b.conn.Write(p)
+	}
+	var all effect
+	bye := c.talk.sent(p, func(text []byte) { all = all.and(effectOf(text)) })
+	if bye >= 0 {
+		return c.goodbye(p, bye) // unlocks
+	}
+	b.unfit = b.unfit || all.custom
+	c.looks = c.looks || all.looks
+	all.looks = c.looks
+	c.busy++
 	c.mu.Unlock()
-	if !raw {
-		c.w.leave(p)
+	if all.looks || all.alters {
+		c.w.leave(all, p)
 	}
-	return b.conn.Write(p)
+	n, err := b.conn.Write(p)
+	c.mu.Lock()
+	c.busy--
+	c.talk.up.lost = c.talk.up.lost || err != nil
+	c.mu.Unlock()
+	return n, err
 }
 
-// goodbye keeps a Terminate back. What stands before it in the same write is sent.
-func (c *conn) goodbye(p []byte) (int, error) {
-	b, before := c.backend, p[:len(p)-len(terminate)]
-	c.phase = finished
+// wrote unlocks and returns what Write returns for bytes that are ours.
+func (c *conn) wrote(p []byte, err error) (int, error) {
+	c.wake()
 	c.mu.Unlock()
-	if len(before) > 0 {
-		// It would have been sent unread: such a backend is not worth keeping.
-		_, err := b.conn.Write(p)
-		_ = b.conn.Close()
-		c.w.forget(c.key)
-		return len(p), err
+	if err != nil {
+		return 0, err
 	}
-	c.w.forget(c.key)
-	c.w.park(b)
 	return len(p), nil
 }
 
-// open acts on the first message once it is whole: it takes a kept backend, or dials.
-func (c *conn) open() error {
-	if len(c.out) < 8 {
-		return nil
+// goodbye keeps a Terminate back where the backend can be kept: nothing stands before it in the same
+// write, nothing is unread, and nobody is reading.
+func (c *conn) goodbye(p []byte, bye int) (int, error) {
+	b := c.backend
+	quiet := c.phase == passing && bye == 0 && len(p) == len(terminate) && c.busy == 0 && c.talk.over()
+	c.finish()
+	c.mu.Unlock()
+	c.w.forget(c.key)
+	if quiet {
+		c.w.park(b, c.talk.status)
+		return len(p), nil
 	}
-	size := int(binary.BigEndian.Uint32(c.out))
-	if size < 8 || size > maxStartup {
-		return fmt.Errorf("%w: a startup message of %d bytes", errUnexpected, size)
-	}
-	if len(c.out) < size {
-		return nil
-	}
-	switch code := binary.BigEndian.Uint32(c.out[4:]); code {
-	case codeCancel:
-		return c.cancel()
-	case codeSSL, codeGSS:
-		c.raw = true
-	}
-	ident := c.network + "\x00" + c.address + "\x00" + string(c.out)
-	if !c.raw {
-		if b := c.w.take(ident); b != nil {
-			c.backend, c.phase = b, passing
-			c.key = c.w.mint(c)
-			c.in = rekey(b.startup, c.key)
-			return c.applyDeadlines()
-		}
-	}
-	if err := c.dial(); err != nil {
-		return err
-	}
-	c.backend.ident, c.backend.database = ident, parameter(c.out, "database")
-	c.phase = greeting
-	if c.raw {
-		c.phase = passing
-	}
-	_, err := c.backend.conn.Write(c.out)
-	return err
-}
-
-func (c *conn) dial() error {
-	server, err := c.w.dial(c.ctx, c.network, c.address)
-	if err != nil {
-		return err
-	}
-	c.backend = &backend{conn: server}
-	return c.applyDeadlines()
-}
-
-// cancel passes a CancelRequest on to the backend that the client still has. One for a client that is
-// gone is answered as PostgreSQL answers an unknown one: not at all.
-func (c *conn) cancel() error {
-	c.raw = true
-	if len(c.out) < 16 {
-		return fmt.Errorf("%w: a short cancel request", errUnexpected)
-	}
-	real, ok := c.w.real(key{binary.BigEndian.Uint32(c.out[8:]), binary.BigEndian.Uint32(c.out[12:])})
-	if err := c.dial(); err != nil {
-		return err
-	}
-	c.phase = passing
-	if !ok {
-		return c.backend.conn.Close() // the client reads the end of the connection
-	}
-	msg := append([]byte(nil), c.out[:8]...)
-	msg = binary.BigEndian.AppendUint32(msg, real.pid)
-	msg = binary.BigEndian.AppendUint32(msg, real.secret)
-	_, err := c.backend.conn.Write(msg)
-	return err
+	n, err := b.conn.Write(p)
+	_ = b.conn.Close()
+	return n, err
 }
 
 // Read returns what the server says.
 func (c *conn) Read(p []byte) (int, error) {
-	c.mu.Lock()
-	if len(c.in) > 0 {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	for {
+		c.mu.Lock()
 		n := copy(p, c.in)
 		c.in = c.in[n:]
+		b, now, changed, deadline, raw := c.backend, c.phase, c.changed, c.deadline[0], c.raw
+		over := n > 0 || now == finished || c.eof
+		reads := !over && (now == greeting || now == passing)
+		if reads {
+			c.busy++
+		}
 		c.mu.Unlock()
-		return n, nil
-	}
-	b, now := c.backend, c.phase
-	c.mu.Unlock()
-	switch {
-	case now == finished || b == nil:
-		return 0, net.ErrClosed
-	case now == greeting:
-		return c.greet(p, b)
-	}
-	return b.conn.Read(p)
-}
-
-// greet reads the server's answer to the startup message by message, notes what another client will be
-// told, and gives this one a key of its own.
-func (c *conn) greet(p []byte, b *backend) (int, error) {
-	for {
+		switch {
+		case n > 0:
+			return n, nil
+		case now == finished:
+			return 0, net.ErrClosed
+		case over:
+			return 0, errEnd
+		case !reads:
+			if err := await(changed, deadline); err != nil {
+				return 0, err
+			}
+			continue
+		}
 		n, err := b.conn.Read(p)
 		c.mu.Lock()
-		c.pending = append(c.pending, p[:n]...)
-		if err == nil {
-			err = c.sortGreeting(b)
+		c.busy--
+		switch {
+		case c.phase == greeting:
+			n, err = c.greet(p, n, err)
+		case !raw:
+			c.talk.received(p[:n])
 		}
-		n = copy(p, c.in)
-		c.in = c.in[n:]
 		c.mu.Unlock()
 		if n > 0 || err != nil {
 			return n, err
@@ -188,64 +167,49 @@ func (c *conn) greet(p []byte, b *backend) (int, error) {
 	}
 }
 
-// sortGreeting moves whole messages from pending to in.
-func (c *conn) sortGreeting(b *backend) error {
-	for {
-		n, err := frame(c.pending)
-		if err != nil {
-			return err
-		}
-		if n == 0 || len(c.pending) < n {
-			return nil
-		}
-		msg := c.pending[:n]
-		switch {
-		case msg[0] == 'K' && n == 13:
-			b.key = key{binary.BigEndian.Uint32(msg[5:]), binary.BigEndian.Uint32(msg[9:])}
-			c.key = c.w.mint(c)
-		case msg[0] == 'R' && n >= 9 && binary.BigEndian.Uint32(msg[5:]) == 0:
-			b.startup = b.startup[:0] // from here on it is the same for everybody
-		}
-		b.startup = append(b.startup, msg...)
-		c.in = append(c.in, rekey(msg, c.key)...)
-		done := msg[0] == 'Z'
-		c.pending = c.pending[n:]
-		if done {
-			c.phase = passing
-			c.in = append(c.in, c.pending...)
-			c.pending = nil
-			return nil
-		}
+// await waits until something has changed.
+func await(changed <-chan struct{}, deadline time.Time) error {
+	var late <-chan time.Time
+	if !deadline.IsZero() {
+		timer := time.NewTimer(time.Until(deadline))
+		defer timer.Stop()
+		late = timer.C
+	}
+	select {
+	case <-changed:
+		return nil
+	case <-late:
+		return os.ErrDeadlineExceeded
 	}
 }
 
-// rekey returns messages with the backend key in them, if there is one, replaced.
-func rekey(messages []byte, k key) []byte {
-	out := bytes.Clone(messages)
-	for at := 0; at < len(out); {
-		n, err := frame(out[at:])
-		if err != nil || n == 0 || at+n > len(out) {
-			break
-		}
-		if out[at] == 'K' && n == 13 {
-			binary.BigEndian.PutUint32(out[at+5:], k.pid)
-			binary.BigEndian.PutUint32(out[at+9:], k.secret)
-		}
-		at += n
-	}
-	return out
+// wake lets a Read that waits look again. It wants the mutex held.
+func (c *conn) wake() {
+	close(c.changed)
+	c.changed = make(chan struct{})
+}
+
+// finish makes everything end that the client still does. It wants the mutex held.
+func (c *conn) finish() {
+	c.phase = finished
+	c.abort()
+	c.wake()
 }
 
 // Close ends the client's connection. A backend whose client did not terminate ends with it.
 func (c *conn) Close() error {
 	c.mu.Lock()
-	was, b := c.phase, c.backend
-	c.phase = finished
-	c.mu.Unlock()
-	if was == finished || b == nil {
+	if c.phase == finished {
+		c.mu.Unlock()
 		return nil
 	}
+	b := c.backend
+	c.finish()
+	c.mu.Unlock()
 	c.w.forget(c.key)
+	if b == nil {
+		return nil
+	}
 	return b.conn.Close()
 }
 
@@ -269,7 +233,7 @@ type unknownAddr struct{ network, address string }
 func (a unknownAddr) Network() string { return a.network }
 func (a unknownAddr) String() string  { return a.address }
 
-// SetDeadline sets both deadlines.
+// SetDeadline sets both deadlines. While the server is being dialled only one that has passed counts.
 func (c *conn) SetDeadline(t time.Time) error { return c.setDeadlines(&t, &t) }
 
 // SetReadDeadline sets the deadline of reads.
@@ -281,17 +245,23 @@ func (c *conn) SetWriteDeadline(t time.Time) error { return c.setDeadlines(nil, 
 func (c *conn) setDeadlines(read, write *time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if read != nil {
-		c.deadline[0] = *read
-	}
-	if write != nil {
-		c.deadline[1] = *write
-	}
 	if c.phase == finished {
 		return net.ErrClosed
 	}
+	if read != nil {
+		c.deadline[0] = *read
+		c.wake()
+	}
+	if write != nil {
+		c.deadline[1] = *write
+		if c.phase == dialling && passed(*write) {
+			c.abort()
+		}
+	}
 	return c.applyDeadlines()
 }
+
+func passed(t time.Time) bool { return !t.IsZero() && !time.Now().Before(t) }
 
 // applyDeadlines hands the deadlines on once there is a server to hand them to.
 func (c *conn) applyDeadlines() error {

@@ -5,8 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
-	"time"
 )
 
 // Codes that stand in place of a protocol version in the first message of a connection.
@@ -16,23 +14,31 @@ const (
 	codeGSS    = 80877104
 )
 
+// tlsRecord is the first byte of a TLS handshake that no request came before.
+const tlsRecord = 0x16
+
 // maxStartup is the longest first message PostgreSQL itself accepts.
 const maxStartup = 10000
 
-// maxAnswer bounds one message of the answer to a reset.
-const maxAnswer = 1 << 20
+// maxMessage is the longest message PostgreSQL itself sends or accepts.
+const maxMessage = 1 << 30
 
-var errUnexpected = errors.New("pgwire: unexpected answer")
+// headSize is the size of a message's type and length.
+const headSize = 5
 
-// query is a simple Query message.
-func query(sql string) []byte {
-	b := []byte{'Q'}
-	b = binary.BigEndian.AppendUint32(b, uint32(4+len(sql)+1))
-	return append(append(b, sql...), 0)
-}
+var errUnexpected = errors.New("pgwire: unexpected message")
 
 // terminate is the Terminate message.
 var terminate = []byte{'X', 0, 0, 0, 4}
+
+// message is a message of the given type.
+func message(kind byte, body string) []byte {
+	b := binary.BigEndian.AppendUint32([]byte{kind}, uint32(4+len(body)))
+	return append(b, body...)
+}
+
+// query is a simple Query message.
+func query(sql string) []byte { return message('Q', sql+"\x00") }
 
 // parameter returns a parameter of a startup message; "" where it has none.
 func parameter(startup []byte, name string) string {
@@ -51,65 +57,105 @@ func parameter(startup []byte, name string) string {
 // frame returns the length of the message at the start of b, its type included; 0 while b is too short
 // to tell.
 func frame(b []byte) (int, error) {
-	if len(b) < 5 {
+	if len(b) < headSize {
 		return 0, nil
 	}
 	n := binary.BigEndian.Uint32(b[1:])
-	if n < 4 || n > 1<<30 {
-		return 0, fmt.Errorf("%w: a message of %d bytes", errUnexpected, n)
+	if n < 4 || n > maxMessage {
+		return 0, fmt.Errorf("%w: of %d bytes", errUnexpected, n)
 	}
 	return int(n) + 1, nil
 }
 
-// exchange sends messages to a backend that nobody has and reads until it is ready after the last of
-// them. That one must change application_name, which the server reports: an answer that the client
-// before did not wait for is then never taken for one of ours.
-func (b *backend) exchange(messages []byte) error {
-	if err := b.conn.SetDeadline(time.Now().Add(resetTime)); err != nil {
-		return err
+// flow follows one direction of a connection from message to message, whatever pieces it comes in. It
+// keeps nothing but the head of a message that has only half come.
+type flow struct {
+	head [headSize]byte
+	have int  // bytes of head
+	left int  // bytes of the message's body still to come
+	lost bool // these were no messages
+}
+
+// follow takes the next bytes. It calls seen for each message whose head ends in b, with the place of
+// its first byte; that is negative where the head began in earlier bytes.
+func (f *flow) follow(b []byte, seen func(kind byte, at int)) {
+	for i := 0; i < len(b) && !f.lost; {
+		if f.left > 0 {
+			n := min(f.left, len(b)-i)
+			f.left -= n
+			i += n
+			continue
+		}
+		n := copy(f.head[f.have:], b[i:])
+		f.have += n
+		i += n
+		if f.have < headSize {
+			return
+		}
+		size, err := frame(f.head[:])
+		if err != nil {
+			f.lost = true
+			return
+		}
+		f.have, f.left = 0, size-headSize
+		seen(f.head[0], i-headSize)
 	}
-	if _, err := b.conn.Write(messages); err != nil {
-		return err
-	}
-	var head [5]byte
-	for reported := false; ; {
-		if _, err := io.ReadFull(b.conn, head[:]); err != nil {
-			return err
-		}
-		n, err := frame(head[:])
-		if err != nil || n > maxAnswer {
-			return errUnexpected
-		}
-		body := make([]byte, n-5)
-		if _, err := io.ReadFull(b.conn, body); err != nil {
-			return err
-		}
-		switch head[0] {
-		case 'S':
-			reported = reported || bytes.HasPrefix(body, []byte("application_name\x00"))
-		case 'Z':
-			if len(body) != 1 || body[0] != 'I' && reported {
-				return errUnexpected // in a transaction still
+}
+
+// whole reports that everything so far was messages, and that the last of them has come to its end.
+func (f *flow) whole() bool { return f.have == 0 && f.left == 0 && !f.lost }
+
+// exchange is what both sides of a connection have said since its greeting, as far as it matters to the
+// question whether the server has anything left to say.
+type exchange struct {
+	up, down flow
+	owed     int  // how many times the server is still to say that it is ready
+	unsynced bool // the client sent messages that no Sync has followed yet
+	status   byte // the transaction status the server named last; 0 means not known
+}
+
+// sent takes what the client sends, and shows each statement's text. It returns where a Terminate begins,
+// or -1; 0 where its head began in earlier bytes.
+func (e *exchange) sent(p []byte, statement func(text []byte)) (bye int) {
+	bye = -1
+	e.up.follow(p, func(kind byte, at int) {
+		switch kind {
+		case 'X':
+			if bye < 0 {
+				bye = max(at, 0)
 			}
-			if reported {
-				return b.conn.SetDeadline(time.Time{})
+		case 'S', 'F':
+			e.owed++
+			e.unsynced = false
+		case 'Q', 'P':
+			body := p[at+headSize:]
+			statement(body[:min(len(body), e.up.left)])
+			if e.unsynced = kind == 'P'; kind == 'Q' {
+				e.owed++
 			}
-		case 'C', 'N':
 		default:
-			return fmt.Errorf("%w: %q", errUnexpected, head[0])
+			e.unsynced = true
 		}
-	}
+	})
+	return bye
 }
 
-// end closes a backend in good order.
-func (b *backend) end() {
-	_ = b.conn.SetDeadline(time.Now().Add(resetTime))
-	_, _ = b.conn.Write(terminate)
-	_ = b.conn.Close()
+// received takes what the server says.
+func (e *exchange) received(p []byte) {
+	e.down.follow(p, func(kind byte, at int) {
+		if kind != 'Z' {
+			return
+		}
+		e.owed--
+		e.status = 0
+		if at += headSize; at < len(p) {
+			e.status = p[at]
+		}
+	})
 }
 
-// mentions reports whether a message may drop a database or count its connections, and names it.
-func mentions(message []byte, database string) bool {
-	return bytes.Contains(message, []byte(database)) &&
-		(bytes.Contains(message, []byte("DROP DATABASE")) || bytes.Contains(message, []byte("pg_stat_activity")))
+// over reports that every answer has been read to its end, and that the server is waiting for the next
+// message. Where that is in doubt, during a COPY for instance, it says no.
+func (e *exchange) over() bool {
+	return e.owed == 0 && !e.unsynced && e.up.whole() && e.down.whole()
 }

@@ -2,7 +2,9 @@ package pgwire
 
 import (
 	"context"
+	"encoding/binary"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,11 +20,19 @@ type DialFunc = func(ctx context.Context, network, address string) (net.Conn, er
 // Warm is a dial function that keeps backends. A client's startup is answered from what the server
 // said to the first client with the same startup message; on Terminate the backend is reset with
 // ROLLBACK and DISCARD ALL and kept for the next. In between, bytes pass through untouched, on the real
-// connection. Each client gets a backend key of its own, so a cancel that comes late cannot hit whoever
-// has the backend next.
+// connection. Each client gets a secret of its own in its backend key, so a cancel that comes late
+// cannot hit whoever has the backend next; the process id is the real one.
 //
-// A client that ends in any other way than Terminate, or whose backend does not answer the reset as
-// expected, takes its backend with it. With TLS nothing can be seen, and nothing is kept.
+// A backend is kept only if its client ended with Terminate and had read every answer, if nobody asked
+// to cancel anything on it, and if it answers the reset exactly as expected. It is given to a client
+// with the same startup message only. Where the server asked the first for its password, Warm asks the
+// next ones, and judges them by what pg_authid says; only for a role that may read it (a superuser), and
+// only with SCRAM, are such backends kept. With TLS nothing can be seen, and nothing is kept.
+//
+// A statement that gives a custom setting a value ("SET my.tenant") makes its backend unfit to be kept,
+// because the setting would then exist; one that alters a database, a role or the system ends the kept
+// backends it may concern, because their settings were read before. Statements hidden in functions are
+// not seen. Loaded libraries and their settings, and the seed of random(), stay on a kept backend.
 //
 // Safe for concurrent use.
 type Warm struct {
@@ -31,26 +41,15 @@ type Warm struct {
 
 	mu     sync.Mutex
 	parked []*backend // the longest parked first
-	keys   map[key]*conn
+	keys   map[key]*backend
 	minted uint32
+	epoch  uint64 // counts what makes backends opened before it outdated
 	closed bool
 
 	kept atomic.Int64 // how many times a backend was reused
 }
 
-// backend is a server connection and what is needed to hand it to another client.
-type backend struct {
-	conn     net.Conn
-	ident    string // network, address and startup message: only a client with the same may have it
-	database string // the database's name, as the startup message gives it
-	startup  []byte // what the server said from AuthenticationOk to ReadyForQuery
-	key      key    // the server's own
-}
-
-// key identifies a backend to a CancelRequest.
-type key struct{ pid, secret uint32 }
-
-// resetTime is how long a backend may take to be reset before it is given up.
+// resetTime is how long a backend may take to be reset, or to end, before it is given up.
 const resetTime = time.Second
 
 // NewWarm returns a dial function that keeps up to most backends when nobody has them. A nil dial means
@@ -59,12 +58,16 @@ func NewWarm(dial DialFunc, most int) *Warm {
 	if dial == nil {
 		dial = (&net.Dialer{}).DialContext
 	}
-	return &Warm{dial: dial, most: most, keys: map[key]*conn{}}
+	return &Warm{dial: dial, most: most, keys: map[key]*backend{}}
 }
 
-// Dial returns a connection for one client. The server is dialled when the client has said who it is.
+// Dial returns a connection for one client. The server is dialled when the client has said who it is,
+// in its first Write; ctx must last until then, and bounds it.
 func (w *Warm) Dial(ctx context.Context, network, address string) (net.Conn, error) {
-	return &conn{w: w, ctx: ctx, network: network, address: address}, nil
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return newConn(ctx, w, network, address), nil
 }
 
 // Reused returns how many clients got a backend that was kept.
@@ -77,27 +80,28 @@ func (w *Warm) Parked() int {
 	return len(w.parked)
 }
 
-// Close ends every kept backend. Clients keep theirs until they close them.
+// Close ends every kept backend, and none is kept any more. Clients keep theirs until they close them.
 func (w *Warm) Close() error {
 	w.mu.Lock()
 	parked := w.parked
 	w.parked, w.closed = nil, true
 	w.mu.Unlock()
-	for _, b := range parked {
-		b.end()
-	}
+	end(parked...)
 	return nil
 }
 
 // take returns a kept backend for ident, ready for a client, or nil. One that has died meanwhile, with
-// its database for instance, is passed over.
-func (w *Warm) take(ident string) *backend {
+// its database for instance, is passed over. A connection's end is by until at the latest.
+func (w *Warm) take(ctx context.Context, ident string) *backend {
+	until := time.Now().Add(resetTime)
 	for {
-		b := w.unpark(func(b *backend) bool { return b.ident == ident })
+		b := w.unpark(ident)
 		if b == nil {
 			return nil
 		}
-		if b.exchange(query("RESET application_name")) == nil {
+		stop := context.AfterFunc(ctx, func() { _ = b.conn.Close() })
+		err := b.wake(until)
+		if stop() && err == nil {
 			w.kept.Add(1)
 			return b
 		}
@@ -105,81 +109,111 @@ func (w *Warm) take(ident string) *backend {
 	}
 }
 
-// unpark takes out the backend that was parked last of those that match.
-func (w *Warm) unpark(match func(*backend) bool) *backend {
+// unpark takes out the backend for ident that was parked last.
+func (w *Warm) unpark(ident string) *backend {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for i := len(w.parked) - 1; i >= 0; i-- {
-		if b := w.parked[i]; match(b) {
-			w.parked = append(w.parked[:i], w.parked[i+1:]...)
+		if b := w.parked[i]; b.ident == ident {
+			w.parked = slices.Delete(w.parked, i, i+1)
 			return b
 		}
 	}
 	return nil
 }
 
-// park resets a backend and keeps it; the one that was parked longest makes room.
-func (w *Warm) park(b *backend) {
-	// DISCARD ALL may not stand in a transaction block, which several statements in one message form.
-	msg := append(query("ROLLBACK"), query("DISCARD ALL")...)
-	msg = append(msg, query("SET application_name = '"+ParkedApplication+"'")...)
-	if b.exchange(msg) != nil {
+// park resets a backend and keeps it; the one that was parked longest makes room. One that cannot be
+// kept is ended.
+func (w *Warm) park(b *backend, status byte) {
+	if !w.keeps(b) || b.reset(time.Now().Add(resetTime), status) != nil {
+		_, _ = b.conn.Write(terminate)
 		_ = b.conn.Close()
 		return
 	}
 	w.mu.Lock()
-	if w.closed || w.most < 1 {
-		w.mu.Unlock()
-		b.end()
-		return
-	}
-	var oldest *backend
-	if len(w.parked) >= w.most {
-		oldest = w.parked[0]
-		w.parked = w.parked[1:]
-	}
-	w.parked = append(w.parked, b)
-	w.mu.Unlock()
-	if oldest != nil {
-		oldest.end()
-	}
-}
-
-// leave ends the kept backends of databases that the message names: it may be about to drop one, or to
-// wait until nobody is connected to it.
-func (w *Warm) leave(message []byte) {
-	for {
-		b := w.unpark(func(b *backend) bool { return b.database != "" && mentions(message, b.database) })
-		if b == nil {
-			return
+	out := b
+	if w.keepable(b) {
+		w.parked = append(w.parked, b)
+		out = nil
+		if len(w.parked) > w.most {
+			out = w.parked[0]
+			w.parked = slices.Delete(w.parked, 0, 1)
 		}
-		b.end()
+	}
+	w.mu.Unlock()
+	if out != nil {
+		end(out)
 	}
 }
 
-// mint gives a client a backend key that no other client has or had.
-func (w *Warm) mint(c *conn) key {
+func (w *Warm) keeps(b *backend) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.keepable(b)
+}
+
+// keepable wants the mutex held.
+func (w *Warm) keepable(b *backend) bool {
+	return !w.closed && w.most > 0 && !b.unfit && !b.cancelled && b.epoch == w.epoch && b.startup != nil
+}
+
+// leave ends the kept backends that a batch of messages concerns: it may be about to drop their database,
+// to wait until nobody is connected to it, or to alter what a startup would find.
+func (w *Warm) leave(e effect, batch []byte) {
+	w.mu.Lock()
+	var out []*backend
+	if e.alters {
+		w.epoch++
+	}
+	w.parked = slices.DeleteFunc(w.parked, func(b *backend) bool {
+		concerned := e.alters || e.looks && names(batch, b.database)
+		if concerned {
+			out = append(out, b)
+		}
+		return concerned
+	})
+	w.mu.Unlock()
+	end(out...)
+}
+
+// now returns the present epoch.
+func (w *Warm) now() uint64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.epoch
+}
+
+// mint gives a backend's client a key that no other client has or had.
+func (w *Warm) mint(b *backend) key {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.minted++
-	k := key{pid: w.minted, secret: w.minted ^ 0x7453_6b65}
-	w.keys[k] = c
+	k := key{pid: b.key.pid, secret: string(binary.BigEndian.AppendUint32(nil, w.minted))}
+	w.keys[k] = b
 	return k
 }
 
+// forget makes a key unknown. From then on no cancel reaches the backend by it.
 func (w *Warm) forget(k key) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.keys, k)
 }
 
-// real translates a client's key into its backend's; false when that client is gone.
-func (w *Warm) real(k key) (key, bool) {
+// target translates the key of a CancelRequest. A key of ours becomes the server's own, and its backend
+// will not be kept, as nobody can tell when the cancel arrives; ok is false when its client is gone. A
+// key that is none of ours is the server's, seen by a client through TLS, and stays as it is.
+func (w *Warm) target(k key) (_ key, ok bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	c, ok := w.keys[k]
-	if !ok {
-		return key{}, false
+	if b := w.keys[k]; b != nil {
+		b.cancelled = true
+		return b.key, true
 	}
-	return c.backend.key, true
+	if len(k.secret) == 4 {
+		if n := binary.BigEndian.Uint32([]byte(k.secret)); n >= 1 && n <= w.minted {
+			return key{}, false
+		}
+	}
+	return k, true
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"time"
 
 	"github.com/tenantstorm/tenantstorm/harness"
 	"github.com/tenantstorm/tenantstorm/harness/audit"
@@ -22,6 +23,10 @@ const goroutinesEvery = 32
 // freshEvery is how often a case starts without any database and on backends of its own, so that it
 // provisions and connects for real. It also bounds what deleted rows leave behind, as autovacuum is off.
 const freshEvery = 128
+
+// quickSettle is how long a candidate's service may take to come to rest. What is reported has had the
+// full time.
+const quickSettle = 300 * time.Millisecond
 
 // parkedBackends is how many backends a worker keeps between clients: those of one case.
 const parkedBackends = 40
@@ -62,6 +67,9 @@ func (b *bench) run(ctx context.Context, c Case, begin func(history.Entry)) Repo
 	var opts audit.Options
 	if c.Fresh || b.cases%goroutinesEvery == 0 {
 		opts.Goroutines = audit.Baseline()
+	}
+	if c.Quick {
+		opts.Settle = quickSettle
 	}
 	env := b.env
 	if !fresh {

@@ -34,6 +34,7 @@ type Case struct {
 	ID      int    `json:"id"`      // the caller's own number
 	Program string `json:"program"` // as text
 	Fresh   bool   `json:"fresh"`   // provision for real instead of recycling databases
+	Quick   bool   `json:"quick"`   // a candidate of a shrink: wait less for what may still end by itself
 
 	// Timeout is for how long a worker that has a case may say nothing before it counts as hung. It is
 	// the last resort behind the program's own deadline, so it must be well above that. Zero: the

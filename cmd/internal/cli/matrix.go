@@ -163,8 +163,10 @@ func searchFor(ctx context.Context, fault seeded.Fault, o hunt.Options) (found *
 		for _, u := range sum.Unconfirmed {
 			others = append(others, "unconfirmed: "+u)
 		}
-		if len(sum.Findings) > 0 && fault.ShownBy(sum.Findings[0].Fingerprint) {
-			return &sum.Findings[0], others, err
+		for i := range sum.Findings { // the smallest first
+			if fault.ShownBy(sum.Findings[i].Fingerprint) {
+				return &sum.Findings[i], others, err
+			}
 		}
 		if err == nil && ctx.Err() != nil {
 			err = context.Cause(ctx)
