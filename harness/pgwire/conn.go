@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -33,7 +34,8 @@ type conn struct {
 	changed  chan struct{} // closed, and made anew, when a Read that waits for us should look again
 	phase    phase
 	raw      bool // TLS, a cancel, or no messages at all: nothing is looked at
-	busy     int  // reads and writes on the backend that have not returned
+	reading  bool // a Read on the backend has not returned
+	writing  bool // the same of a Write
 	out      []byte
 	in       []byte // what the client is still to read before it reads from the server
 	eof      bool   // after in there is nothing
@@ -55,6 +57,10 @@ func newConn(ctx context.Context, w *Warm, network, address string) *conn {
 // Write sends to the server. Until the client has said who it is there is none.
 func (c *conn) Write(p []byte) (int, error) {
 	c.mu.Lock()
+	if c.eof {
+		c.mu.Unlock()
+		return 0, syscall.EPIPE
+	}
 	switch c.phase {
 	case finished:
 		c.mu.Unlock()
@@ -82,14 +88,15 @@ func (c *conn) Write(p []byte) (int, error) {
 	b.unfit = b.unfit || all.custom
 	c.looks = c.looks || all.looks
 	all.looks = c.looks
-	c.busy++
+	c.talk.up.lost = c.talk.up.lost || c.writing // two at once have no order
+	c.writing = true
 	c.mu.Unlock()
 	if all.looks || all.alters {
 		c.w.leave(all, p)
 	}
 	n, err := b.conn.Write(p)
 	c.mu.Lock()
-	c.busy--
+	c.writing = false
 	c.talk.up.lost = c.talk.up.lost || err != nil
 	c.mu.Unlock()
 	return n, err
@@ -109,7 +116,7 @@ func (c *conn) wrote(p []byte, err error) (int, error) {
 // write, nothing is unread, and nobody is reading.
 func (c *conn) goodbye(p []byte, bye int) (int, error) {
 	b := c.backend
-	quiet := c.phase == passing && bye == 0 && len(p) == len(terminate) && c.busy == 0 && c.talk.over()
+	quiet := c.phase == passing && bye == 0 && len(p) == len(terminate) && !c.reading && !c.writing && c.talk.over()
 	c.finish()
 	c.mu.Unlock()
 	c.w.forget(c.key)
@@ -135,7 +142,8 @@ func (c *conn) Read(p []byte) (int, error) {
 		over := n > 0 || now == finished || c.eof
 		reads := !over && (now == greeting || now == passing)
 		if reads {
-			c.busy++
+			c.talk.down.lost = c.talk.down.lost || c.reading
+			c.reading = true
 		}
 		c.mu.Unlock()
 		switch {
@@ -153,7 +161,7 @@ func (c *conn) Read(p []byte) (int, error) {
 		}
 		n, err := b.conn.Read(p)
 		c.mu.Lock()
-		c.busy--
+		c.reading = false
 		switch {
 		case c.phase == greeting:
 			n, err = c.greet(p, n, err)

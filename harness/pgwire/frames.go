@@ -133,6 +133,7 @@ func (e *exchange) sent(p []byte, statement func(text []byte)) (bye int) {
 			if e.unsynced = kind == 'P'; kind == 'Q' {
 				e.owed++
 			}
+		case 'p', 'd', 'c', 'f': // a password, or data that COPY owes an answer for
 		default:
 			e.unsynced = true
 		}

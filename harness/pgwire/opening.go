@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"time"
 )
 
 // errEnd is the end of a connection that we ended in the server's name.
@@ -48,25 +49,23 @@ func (c *conn) open() error {
 // has said so far, unless it has heard that from the client before.
 func (c *conn) connect(ident string) error {
 	c.phase = dialling
-	ctx, cancel := context.WithCancel(c.ctx)
-	if limit := c.deadline[1]; !limit.IsZero() {
-		ctx, cancel = context.WithDeadline(c.ctx, limit)
-	}
-	defer cancel()
+	limit := c.deadline[1]
 	c.mu.Unlock()
-	b, err := c.find(ctx, ident)
+	b, err := c.find(limit, ident)
 	c.mu.Lock()
+	c.abort() // nothing is left for it to end
 	switch {
-	case err != nil && c.phase == finished:
-		return net.ErrClosed
-	case err != nil && (errors.Is(ctx.Err(), context.DeadlineExceeded) || passed(c.deadline[1])):
-		c.phase = opening
-		return fmt.Errorf("dial %s: %w: %w", c.network, os.ErrDeadlineExceeded, err)
-	case err != nil:
-		return err
 	case c.phase == finished:
-		_ = b.conn.Close()
+		if err == nil {
+			_ = b.conn.Close()
+		}
 		return net.ErrClosed
+	case err != nil:
+		c.finish()
+		if passed(limit) || passed(c.deadline[1]) {
+			return fmt.Errorf("dial %s: %w: %w", c.network, os.ErrDeadlineExceeded, err)
+		}
+		return err
 	}
 	c.backend = b
 	if err := c.applyDeadlines(); err != nil {
@@ -90,7 +89,13 @@ func (c *conn) connect(ident string) error {
 	return err
 }
 
-func (c *conn) find(ctx context.Context, ident string) (*backend, error) {
+func (c *conn) find(limit time.Time, ident string) (*backend, error) {
+	ctx := c.ctx
+	if !limit.IsZero() {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, limit)
+		defer cancel()
+	}
 	if ident != "" {
 		if b := c.w.take(ctx, ident); b != nil {
 			return b, nil
@@ -229,7 +234,7 @@ func (c *conn) note(msg []byte) {
 			b.startup = append(b.startup, msg...)
 		case authSASL:
 			b.sasl = msg
-			b.unfit = b.unfit || string(msg[headSize+4:]) != mechanism+"\x00\x00"
+			b.unfit = b.unfit || len(b.startup) > 0 || string(msg[headSize+4:]) != mechanism+"\x00\x00"
 		case authContinue, authFinal:
 		default:
 			b.unfit = true // another way to ask for a password, which we cannot imitate

@@ -91,7 +91,7 @@ func (w *Warm) Close() error {
 }
 
 // take returns a kept backend for ident, ready for a client, or nil. One that has died meanwhile, with
-// its database for instance, is passed over. A connection's end is by until at the latest.
+// its database for instance, is passed over. All together have as long as one reset.
 func (w *Warm) take(ctx context.Context, ident string) *backend {
 	until := time.Now().Add(resetTime)
 	for {

@@ -18,8 +18,10 @@ import (
 )
 
 const (
-	searchProjects = 4   // searched in turn
-	searchBar      = 0.8 // of what bare pgx does
+	searchProjects = 4     // searched in turn
+	searchBar      = 0.8   // of what bare pgx does
+	searchSlices   = 6     // of a round: so often the three take turns within it
+	freeLength     = 1_900 // searches of a program in free mode
 )
 
 // searches compares the service, by itself and under the harness, with the statements it sends.
@@ -77,22 +79,26 @@ func (l *lab) search(ctx context.Context, sessions int, bare, service, free *sam
 			return err
 		}
 	}
+	slice := l.round / searchSlices
 	for range l.rounds {
-		for _, m := range []struct {
-			into *sample
-			by   func(int) func(context.Context, int) error
-		}{{bare, byPgx}, {service, byService}} {
-			perSecond, err := rate(ctx, sessions, l.round, m.by)
+		var sums [3]float64
+		for range searchSlices {
+			for i, by := range []func(int) func(context.Context, int) error{byPgx, byService} {
+				perSecond, err := rate(ctx, sessions, slice, by)
+				if err != nil {
+					return err
+				}
+				sums[i] += perSecond
+			}
+			perSecond, err := l.freeSearches(ctx, prefix+"f_", sessions, freeLength)
 			if err != nil {
 				return err
 			}
-			m.into.add(perSecond)
+			sums[2] += perSecond
 		}
-		perSecond, err := l.freeSearches(ctx, prefix+"f_", sessions, int(service.median()*l.round.Seconds()))
-		if err != nil {
-			return err
+		for i, into := range []*sample{bare, service, free} {
+			into.add(sums[i] / searchSlices)
 		}
-		free.add(perSecond)
 	}
 	return nil
 }
