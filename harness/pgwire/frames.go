@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 )
 
 // Codes that stand in place of a protocol version in the first message of a connection.
@@ -52,6 +54,23 @@ func parameter(startup []byte, name string) string {
 		}
 	}
 	return ""
+}
+
+// sameStartup returns a startup message with its parameters in the order of their names: some clients, pgx
+// among them, send them in another order each time. Of two with the same name the later still wins.
+func sameStartup(startup []byte) string {
+	fields := strings.Split(string(startup[8:]), "\x00")
+	var pairs [][2]string
+	for i := 0; i+1 < len(fields); i += 2 {
+		pairs = append(pairs, [2]string{fields[i], fields[i+1]})
+	}
+	slices.SortStableFunc(pairs, func(a, b [2]string) int { return strings.Compare(a[0], b[0]) })
+	var b strings.Builder
+	b.Write(startup[4:8])
+	for _, pair := range pairs {
+		b.WriteString(pair[0] + "\x00" + pair[1] + "\x00")
+	}
+	return b.String()
 }
 
 // frame returns the length of the message at the start of b, its type included; 0 while b is too short

@@ -42,7 +42,7 @@ func (c *conn) open() error {
 	if len(c.out) > size {
 		return c.connect("") // what a client sends before it is let in is for the server to judge
 	}
-	return c.connect(c.network + "\x00" + c.address + "\x00" + string(c.out))
+	return c.connect(c.network + "\x00" + c.address + "\x00" + sameStartup(c.out))
 }
 
 // connect finds a backend for the client, a kept one if ident is not empty, and sends it what the client

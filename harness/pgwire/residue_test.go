@@ -131,7 +131,7 @@ func TestReusedBackendIsLikeAFreshOne(t *testing.T) {
 
 // tryState is state where looking may fail.
 func tryState(t *testing.T, conn *pgx.Conn) map[string]string {
-	if conn.PgConn().TxStatus() == 'E' {
+	if conn.PgConn().TxStatus() == 'E' || conn.PgConn().ParameterStatus("client_encoding") != "UTF8" {
 		return map[string]string{"status": "E"}
 	}
 	return state(t, conn)
@@ -181,4 +181,3 @@ func TestNoticesOfOthersAreNotRead(t *testing.T) {
 	}
 	counts(t, w, 0, 1)
 }
-
