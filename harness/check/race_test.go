@@ -79,6 +79,7 @@ func TestRacePairs(t *testing.T) {
 		{"before the index has touched, too", []span{setup, {2, 10, 30, ok}, {5, 11, 14, ok}, {6, 15, 16, counted([]string{"p1", "p0"}, 0, 2)}}, ""},
 		{"not what no order gives", []span{setup, {2, 10, 30, ok}, {5, 11, 14, ok}, {6, 15, 16, counted([]string{"p0"}, 1, 1)}}, "lru"},
 		{"nor more pools than there may be", []span{setup, {2, 10, 30, ok}, {5, 11, 14, ok}, {6, 15, 16, counted([]string{"p0", "p1", "p2"}, 1, 2)}}, "lru"},
+		{"nor acquisitions that nobody made", []span{setup, {2, 10, 12, ok}, {5, 13, 14, ok}, {6, 15, 16, counted([]string{"p1", "p0"}, 5, 2)}}, "accounting"},
 		{"an error that nothing explains", []span{setup, {2, 10, 30, failed(model.ErrOther)}}, "errors"},
 		{"a hang ends what can be judged", []span{setup, {2, 10, 30, model.Response{Status: model.StatusHung}}, {3, 15, 25, ok}}, "progress"},
 	} {
