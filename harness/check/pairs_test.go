@@ -223,7 +223,7 @@ func TestEveryKindHasAPair(t *testing.T) {
 		t.Fatal(err)
 	}
 	elsewhere := map[string]bool{
-		"panic/exit": true, // judged by the parent of the worker that ended
+		"panic/exit":  true, // judged by the parent of the worker that ended
 		"latency/p95": true, // of a run, not of a case
 		// need operations that overlap
 		"accounting/acquisitions": true,
