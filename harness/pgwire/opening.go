@@ -123,7 +123,7 @@ func (c *conn) welcome() error {
 
 // admit lets the client pass.
 func (c *conn) admit() {
-	c.phase, c.proof = passing, nil
+	c.phase, c.proof, c.talk.status = passing, nil, 'I'
 	c.key = c.w.mint(c.backend)
 	c.in = append(c.in, withKey(c.backend.startup, c.key)...)
 }
@@ -211,7 +211,7 @@ func (c *conn) sortGreeting() error {
 		c.pending = c.pending[n:]
 		c.note(msg)
 		if msg[0] == 'Z' {
-			c.phase = passing
+			c.phase, c.talk.status = passing, 'I'
 			c.talk.received(c.pending)
 			c.in = append(c.in, c.pending...)
 			c.pending = nil
