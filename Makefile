@@ -19,7 +19,7 @@ BENCH ?= .
 setup_postgres = $(if $(findstring --postgres,$(ARGS)),,sh .ci/setup-postgres)
 
 .DEFAULT_GOAL := help
-.PHONY: help test storm replay selftest kill-matrix lint race image build fuzz bench clean ci
+.PHONY: help test storm replay selftest kill-matrix lint race image build fuzz bench performance clean ci
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -66,6 +66,12 @@ fuzz: ## run every fuzz target in turn (FUZZTIME=30s each)
 bench: ## run the benchmarks (BENCH=regexp)
 	@sh .ci/setup-postgres
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem $(TESTFLAGS) $(PACKAGES)
+
+performance: ## measure everything and write docs/performance/ (ARGS='-soak 10m -postgres auto'); takes ten minutes or so
+	@sh .ci/setup-postgres --binaries
+	@mkdir -p $(BIN)
+	@$(GO) build -o $(BIN)/performance ./cmd/internal/performance
+	@$(BIN)/performance -out docs/performance $(ARGS)
 
 clean: ## remove what make built
 	rm -rf $(BIN)

@@ -10,7 +10,7 @@ import (
 	"os/exec"
 	"runtime"
 	"strconv"
-	"syscall"
+	"strings"
 	"time"
 
 	"github.com/tenantstorm/tenantstorm/harness/check"
@@ -31,6 +31,7 @@ const judgeSessions = 16
 type judged struct {
 	Seconds   float64 `json:"seconds"`
 	HistoryMB float64 `json:"history_mb"`
+	PeakMB    float64 `json:"peak_mb"`
 }
 
 // checkers measures how the judgement grows with the history, each in a process of its own.
@@ -44,13 +45,13 @@ func (l *lab) checkers(ctx context.Context) (s section, err error) {
 	for n := 1_000; n <= model.MaxOps; n *= 10 {
 		var seconds, history, peak sample
 		for range l.rounds {
-			j, most, err := l.judgeApart(ctx, n-model.DefaultBounds().Projects)
+			j, err := l.judgeApart(ctx, n-model.DefaultBounds().Projects)
 			if err != nil {
 				return s, fmt.Errorf("judge %d operations: %w", n, err)
 			}
 			seconds.add(j.Seconds)
 			history.add(j.HistoryMB)
-			peak.add(most)
+			peak.add(j.PeakMB)
 		}
 		s.table.row(whole(n), number(seconds.median()), seconds.span(), number(float64(n)/seconds.median()), number(history.median()), number(peak.median()))
 		if n == model.MaxOps {
@@ -60,22 +61,15 @@ func (l *lab) checkers(ctx context.Context) (s section, err error) {
 	return s, nil
 }
 
-// judgeApart judges one history in a process of its own and returns its most memory in MB, too.
-func (l *lab) judgeApart(ctx context.Context, operations int) (j judged, peak float64, err error) {
+// judgeApart judges one history in a process of its own.
+func (l *lab) judgeApart(ctx context.Context, operations int) (j judged, err error) {
 	cmd := exec.CommandContext(ctx, l.self, judgeCommand, strconv.Itoa(operations))
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err != nil {
-		return j, 0, err
+		return j, err
 	}
-	if err := json.Unmarshal(out, &j); err != nil {
-		return j, 0, err
-	}
-	usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	if !ok {
-		return j, 0, errors.New("this system does not tell how much memory a process had")
-	}
-	return j, float64(usage.Maxrss) * 1024 / 1e6, nil // Linux counts in KiB
+	return j, json.Unmarshal(out, &j)
 }
 
 // judge is what that process does.
@@ -102,6 +96,10 @@ func judge(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, notPassed(model.Program{}, v))
 		return 1
 	}
+	if j.PeakMB, err = peakMemory(); err != nil {
+		fmt.Fprintln(stderr, "judge:", err)
+		return 2
+	}
 	if err := json.NewEncoder(stdout).Encode(j); err != nil {
 		fmt.Fprintln(stderr, "judge:", err)
 		return 2
@@ -114,4 +112,20 @@ func liveHeap() uint64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
+}
+
+// peakMemory returns the most memory this process ever had, in MB. What the system tells a parent of its
+// child will not do: that includes what the parent itself had when it forked.
+func peakMemory() (float64, error) {
+	data, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0, fmt.Errorf("read peak memory: %w", err)
+	}
+	for line := range strings.Lines(string(data)) {
+		if value, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			kib, err := strconv.ParseFloat(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(value), "kB")), 64)
+			return kib * 1024 / 1e6, err
+		}
+	}
+	return 0, errors.New("read peak memory: the system does not tell")
 }
