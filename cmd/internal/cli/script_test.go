@@ -67,7 +67,7 @@ func TestScripts(t *testing.T) {
 
 func openServer(t *testing.T) postgres.Server {
 	t.Helper()
-	server, _, err := postgres.Open(t.Context(), "auto", postgres.Settings{}, postgres.Options{Progress: func(s string) { t.Log(s) }})
+	server, _, err := postgres.Open(t.Context(), "auto", postgres.Settings{MaxConnections: 400}, postgres.Options{Progress: func(s string) { t.Log(s) }})
 	if err != nil {
 		t.Fatal(err)
 	}
