@@ -28,7 +28,7 @@ func checkIsolation(p model.Program, h history.History, b *board) {
 		case e.Op.Kind == model.KindRestart:
 			clear(active)
 		case e.Op.Kind == model.KindRelease:
-			own = holders[e.Op.Handle]
+			own = []int{holders[e.Op.Handle]}
 		case e.Op.Project != model.Active && e.Op.TakesProject():
 			own = []int{e.Op.Project}
 		}
@@ -54,13 +54,13 @@ func checkIsolation(p model.Program, h history.History, b *board) {
 	}
 }
 
-// holders returns, by handle, the project that it holds.
-func holders(p model.Program) map[int][]int {
-	held := map[int][]int{}
+// holders returns, by handle, the project that it holds. In a valid program every handle is held once.
+func holders(p model.Program) map[int]int {
+	held := map[int]int{}
 	for _, ops := range [][]model.Op{p.Setup, p.Race} {
 		for _, o := range ops {
-			if o.Kind == model.KindHold && held[o.Handle] == nil {
-				held[o.Handle] = []int{o.Project}
+			if o.Kind == model.KindHold {
+				held[o.Handle] = o.Project
 			}
 		}
 	}

@@ -37,13 +37,18 @@ func checkOracle(p model.Program, h history.History, b *board) {
 		if m == nil {
 			continue
 		}
-		b.violate(Violation{
-			Invariant: m.Invariant, Kind: m.Kind, Verb: verbOf(e), Op: opID(e), Position: position(h, i),
-			Sentence: fmt.Sprintf("%s: expected %s; got %s", name(e), m.Want, m.Got),
-			Evidence: evidence(e),
-		})
+		b.mismatch(e, i, m, "")
 		return
 	}
+}
+
+// mismatch reports that entry i answered what the model says is impossible; why ends the sentence.
+func (b *board) mismatch(e history.Entry, i int, m *model.Mismatch, why string) {
+	b.violate(Violation{
+		Invariant: m.Invariant, Kind: m.Kind, Verb: verbOf(e), Op: opID(e), Position: i,
+		Sentence: fmt.Sprintf("%s: expected %s; got %s%s", name(e), m.Want, m.Got, why),
+		Evidence: evidence(e),
+	})
 }
 
 // count notes which families an entry was judged by.

@@ -49,12 +49,7 @@ func (r *race) sort(p model.Program, from int) {
 	for i := range active {
 		active[i] = r.state.ActiveOf(i)
 	}
-	holds := map[int]int{}
-	for _, o := range p.Ops() {
-		if o.Kind == model.KindHold {
-			holds[o.Handle] = o.Project
-		}
-	}
+	holds := holders(p)
 	for i := from; i < len(r.h.Entries); i++ {
 		e := r.h.Entries[i]
 		count(e, !r.vague, r.b)
@@ -206,10 +201,5 @@ func (r *race) conclude(family string, result porcupine.CheckResult, culprit eve
 }
 
 func (r *race) report(i int, m *model.Mismatch) {
-	e := r.h.Entries[i]
-	r.b.violate(Violation{
-		Invariant: m.Invariant, Kind: m.Kind, Verb: verbOf(e), Op: opID(e), Position: i,
-		Sentence: fmt.Sprintf("%s: expected %s; got %s, and no order of the concurrent operations explains it", name(e), m.Want, m.Got),
-		Evidence: evidence(e),
-	})
+	r.b.mismatch(r.h.Entries[i], i, m, ", and no order of the concurrent operations explains it")
 }

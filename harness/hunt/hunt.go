@@ -120,7 +120,7 @@ func Run(ctx context.Context, o Options) (Summary, error) {
 	if o.Budget == 0 && o.MaxCases == 0 && o.MaxFindings == 0 {
 		return Summary{}, errors.New("hunt: neither a budget nor a number of cases is given")
 	}
-	h := &hunt{o: o, began: time.Now(), seen: map[string]bool{}, rows: map[string]*Invariant{}, latency: check.NewLatency()}
+	h := newHunt(o)
 	for _, a := range o.Accept {
 		h.seen[a] = true
 	}
@@ -168,6 +168,10 @@ type hunt struct {
 	sum      Summary
 	failures int // environment errors in a row
 	err      error
+}
+
+func newHunt(o Options) *hunt {
+	return &hunt{o: o, began: time.Now(), seen: map[string]bool{}, rows: map[string]*Invariant{}, latency: check.NewLatency()}
 }
 
 // search runs case after case. A case is finished even when the budget ends in its middle: ctx is the
@@ -254,10 +258,8 @@ func (h *hunt) claim(fingerprint string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.seen[fingerprint] {
-		for _, a := range h.o.Accept {
-			if a == fingerprint {
-				h.sum.Accepted++
-			}
+		if slices.Contains(h.o.Accept, fingerprint) {
+			h.sum.Accepted++
 		}
 		return false
 	}
@@ -305,11 +307,7 @@ func (h *hunt) summary(ctx context.Context) Summary {
 		}
 		s.Invariants = append(s.Invariants, *row)
 	}
-	bound := h.o.LatencyBound
-	if bound == 0 {
-		bound = check.LatencyBound
-	}
-	latency := h.latency.Judge(bound)
+	latency := h.latency.Judge(cmp.Or(h.o.LatencyBound, check.LatencyBound))
 	s.Invariants = append(s.Invariants, Invariant{latency.Invariant, latency.Checked, latency.Status, latency.Note})
 	if latency.Status == check.Inconclusive {
 		s.Verdict = check.Inconclusive

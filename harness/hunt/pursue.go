@@ -18,7 +18,7 @@ import (
 // confirmed, shrunk and written down as in a hunt. It returns false when it did not show again on
 // databases made anew.
 func Pursue(ctx context.Context, o Options, p model.Program, v check.Violation) (Finding, bool, error) {
-	h := &hunt{o: o, began: time.Now(), seen: map[string]bool{}, rows: map[string]*Invariant{}, latency: check.NewLatency()}
+	h := newHunt(o)
 	f := Finding{Fingerprint: v.Fingerprint(), Violation: v, Program: p}
 	confirmed, err := h.confirm(ctx, &f)
 	if err == nil {
