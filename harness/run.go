@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/tenantstorm/tenantstorm/fixtures/repogen"
+	"github.com/tenantstorm/tenantstorm/harness/gate"
 	"github.com/tenantstorm/tenantstorm/harness/history"
 	"github.com/tenantstorm/tenantstorm/model"
 )
@@ -31,6 +33,7 @@ type Run struct {
 	target   Target
 	env      Env
 	program  model.Program
+	gate     *gate.Gate // nil: nothing stands between the service and PostgreSQL
 	sys      System
 	sessions []*client
 	began    time.Time
@@ -96,6 +99,9 @@ func (r *Run) open(ctx context.Context) error {
 // every session in a goroutine of its own. It stops early when an operation hangs or panics, since
 // nothing that follows could be judged, or when ctx ends.
 func (r *Run) Execute(ctx context.Context) error {
+	if r.gate != nil {
+		return r.executeGated(ctx)
+	}
 	r.inOrder(ctx, r.program.Setup)
 	if r.program.Mode == model.Sequential {
 		r.inOrder(ctx, r.program.Race)
@@ -183,17 +189,24 @@ func (r *Run) Do(ctx context.Context, o model.Op, audit bool) history.Entry {
 	} else {
 		resp = r.bounded(ctx, o)
 	}
+	return r.end(at, o, resp)
+}
+
+// end records what came of an operation.
+func (r *Run) end(at int, o model.Op, resp model.Response) history.Entry {
+	// Before the lock: what it takes to keep the answer is not the service's time, and is no other session's.
+	ended := r.Now()
+	if r.program.Len() > digestFrom {
+		digest(resp.Matches)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.sessions[o.Session].note(o, resp.Status)
 	if resp.Status == model.StatusHung || resp.Status == model.StatusPanicked {
 		r.over = true
 	}
-	if r.program.Len() > digestFrom {
-		digest(resp.Matches)
-	}
 	e := &r.History.Entries[at]
-	e.End, e.Response = r.Now(), resp
+	e.End, e.Response = ended, resp
 	return *e
 }
 
@@ -203,11 +216,11 @@ const digestFrom = 2000
 
 func digest(matches []model.Match) {
 	for i := range matches {
-		kept := ""
+		var kept strings.Builder
 		for _, c := range model.FindCanaries(matches[i].Content) {
-			kept += c.String() + " "
+			kept.WriteString(c.String() + " ")
 		}
-		matches[i].Content = kept
+		matches[i].Content = kept.String()
 	}
 }
 
@@ -233,6 +246,9 @@ func (r *Run) context(ctx context.Context, op int) *opContext {
 	if !ok {
 		c = &opContext{}
 		c.ctx, c.cancel = context.WithCancel(ctx)
+		if r.gate != nil {
+			c.ctx = gate.WithOp(c.ctx, op)
+		}
 		if op != 0 {
 			r.contexts[op] = c
 		}

@@ -2,7 +2,9 @@ package model
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 )
 
 // Canary names the project, revision and file that some bytes belong to. Repositories are full of
@@ -20,25 +22,39 @@ const (
 
 // String returns the canary as it stands in a file.
 func (c Canary) String() string {
+	if min(c.Project, c.Revision, c.File) >= 0 && max(c.Project, c.Revision, c.File) <= 999 {
+		// Long runs write a dozen for every answer they keep.
+		b := []byte(canaryMark + "p000_r000_f000")
+		for i, n := range [...]int{c.Project, c.Revision, c.File} {
+			at := len(canaryMark) + i*5
+			b[at+1], b[at+2], b[at+3] = '0'+byte(n/100), '0'+byte(n/10%10), '0'+byte(n%10)
+		}
+		return string(b)
+	}
 	return fmt.Sprintf("%sp%03d_r%03d_f%03d", canaryMark, c.Project, c.Revision, c.File)
 }
 
 // FindCanaries returns the canaries in s, in order, each once.
-func FindCanaries(s string) []Canary {
-	var found []Canary
-	seen := map[Canary]bool{}
-	for i := 0; i+canaryLen <= len(s); i++ {
+func FindCanaries(s string) []Canary { return appendCanaries(nil, s) }
+
+// appendCanaries adds to found the canaries in s that it does not hold yet. A text names few canaries,
+// many times, and a million texts are looked at: a slice is searched faster than a map is made.
+func appendCanaries(found []Canary, s string) []Canary {
+	for {
+		i := strings.Index(s, canaryMark)
+		if i < 0 || i+canaryLen > len(s) {
+			return found
+		}
 		c, ok := canaryAt(s[i : i+canaryLen])
 		if !ok {
+			s = s[i+1:]
 			continue
 		}
-		if !seen[c] {
-			seen[c] = true
+		if !slices.Contains(found, c) {
 			found = append(found, c)
 		}
-		i += canaryLen - 1
+		s = s[i+canaryLen:]
 	}
-	return found
 }
 
 func canaryAt(s string) (Canary, bool) {
@@ -79,6 +95,22 @@ func (o Op) QueryText(p int) string {
 // FilePath returns the path of file number f in every repository. The number has a fixed width so
 // that no path is part of another.
 func FilePath(f int) string {
+	if 0 <= f && f < len(filePaths) {
+		return filePaths[f]
+	}
+	return filePath(f)
+}
+
+// filePaths are those of the files that a repository can have, made once: the oracle compares with one
+// for every canary it reads.
+var filePaths = func() (paths [MaxFiles]string) {
+	for f := range paths {
+		paths[f] = filePath(f)
+	}
+	return paths
+}()
+
+func filePath(f int) string {
 	return fmt.Sprintf("pkg%d/file_%03d%s", f%3, f, fileEndings[f%len(fileEndings)])
 }
 

@@ -25,15 +25,20 @@ func document(t *testing.T, name string) string {
 // TestDocumentedExamples: what the document of the format shows is what the parser reads.
 func TestDocumentedExamples(t *testing.T) {
 	seen := map[string]int{}
-	kinds := map[model.Kind]int{}
+	kinds, points, strategies := map[model.Kind]int{}, map[model.PointKind]int{}, map[model.StrategyKind]int{}
 	for _, block := range fence.FindAllStringSubmatch(document(t, "FORMAT.md"), -1) {
 		what, text := block[1], block[2]
 		seen[what]++
 		switch what {
 		case "program":
-			if p := parse(t, text); p.String() != text {
+			p := parse(t, text)
+			if p.String() != text {
 				t.Errorf("printed differently:\n%s\n%s", text, p)
 			}
+			for _, in := range p.Schedule {
+				points[in.At.Kind]++
+			}
+			strategies[p.Strategy.Kind]++
 		case "operations":
 			lines := strings.Split(strings.TrimSpace(text), "\n")
 			for i, o := range parse(t, small(lines...)).Ops() {
@@ -64,6 +69,14 @@ func TestDocumentedExamples(t *testing.T) {
 		if kinds[k] == 0 {
 			t.Errorf("no example of %s", k)
 		}
+	}
+	for _, k := range model.PointKinds() {
+		if points[k] == 0 {
+			t.Errorf("no example of a point at a %s", k)
+		}
+	}
+	if strategies[model.PCT] == 0 {
+		t.Error("no example of a strategy")
 	}
 }
 
@@ -103,6 +116,12 @@ func TestDocumentedWords(t *testing.T) {
 	}
 	for _, m := range []model.IndexMode{model.Incremental, model.Full, model.Forced} {
 		want = append(want, "`"+m.String()+"`")
+	}
+	for _, k := range model.PointKinds() {
+		want = append(want, "| `"+k.String())
+	}
+	for _, k := range []model.StrategyKind{model.RunToBlock, model.RandomWalk, model.PCT} {
+		want = append(want, "| `strategy "+k.String())
 	}
 	for _, f := range model.Faults {
 		want = append(want, "`"+f+"`")

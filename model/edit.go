@@ -24,7 +24,7 @@ func (p Program) Without(ids ...int) Program {
 		q.Setup = slices.DeleteFunc(q.Setup, dangling)
 		q.Race = slices.DeleteFunc(q.Race, dangling)
 		q.Schedule = slices.DeleteFunc(q.Schedule, func(i Intervention) bool {
-			return !present[i.Op] || i.Kind == Preempt && !present[i.To]
+			return !present[i.At.Op] || i.Kind == Preempt && !present[i.To]
 		})
 	}
 	return q
@@ -88,7 +88,7 @@ func (p Program) Renumber() Program {
 		return o
 	})
 	for i := range q.Schedule {
-		q.Schedule[i].Op = ids[q.Schedule[i].Op]
+		q.Schedule[i].At.Op = ids[q.Schedule[i].At.Op]
 		if q.Schedule[i].Kind == Preempt {
 			q.Schedule[i].To = ids[q.Schedule[i].To]
 		}

@@ -24,16 +24,23 @@ func scheduled(t *rapid.T) model.Program {
 	}
 	id := rapid.Custom(func(t *rapid.T) int { return ops[rapid.IntRange(0, len(ops)-1).Draw(t, "op")].ID })
 	for range rapid.IntRange(0, 4).Draw(t, "interventions") {
-		in := model.Intervention{Op: id.Draw(t, "at"), Message: rapid.IntRange(1, 9).Draw(t, "message")}
-		if rapid.Bool().Draw(t, "fault") {
-			in.Kind, in.Fault = model.Fault, rapid.SampledFrom(model.Faults).Draw(t, "fault")
-		} else {
-			in.To = id.Draw(t, "to")
+		in := model.Intervention{At: anyPoint(t, id)}
+		if in.To = id.Draw(t, "to"); in.To == in.At.Op || rapid.Bool().Draw(t, "fault") {
+			in.Kind, in.To, in.Fault = model.Fault, 0, rapid.SampledFrom(model.Faults).Draw(t, "fault")
 		}
 		p.Schedule = append(p.Schedule, in)
 	}
 	if err := p.Validate(); err != nil {
 		t.Fatal(err)
+	}
+	return p
+}
+
+// anyPoint draws a point of an operation.
+func anyPoint(t *rapid.T, id *rapid.Generator[int]) model.Point {
+	p := model.Point{Op: id.Draw(t, "at"), Kind: rapid.SampledFrom(model.PointKinds()).Draw(t, "point"), Nth: 1}
+	if p.Kind != model.AtStart {
+		p.Nth = rapid.IntRange(1, 9).Draw(t, "nth")
 	}
 	return p
 }
@@ -139,7 +146,7 @@ func TestRenumber(t *testing.T) {
 		}
 		for i, in := range p.Schedule {
 			n := q.Schedule[i]
-			if ids[in.Op] != n.Op || in.Kind == model.Preempt && ids[in.To] != n.To {
+			if n.At.Op = in.At.Op; ids[in.At.Op] != q.Schedule[i].At.Op || n.At != in.At || in.Kind == model.Preempt && ids[in.To] != n.To {
 				t.Fatalf("%s became %s", in, n)
 			}
 		}
@@ -158,7 +165,7 @@ func TestRenumber(t *testing.T) {
 			return o
 		})
 		for i := range shifted.Schedule {
-			shifted.Schedule[i].Op += 100
+			shifted.Schedule[i].At.Op += 100
 			if shifted.Schedule[i].Kind == model.Preempt {
 				shifted.Schedule[i].To += 100
 			}
@@ -269,10 +276,13 @@ func TestSimpler(t *testing.T) {
 }
 
 func TestClone(t *testing.T) {
-	p := parse(t, small("#1 s0 stats", "race", "#2 s0 stats", "schedule", "fault #1 at message 1 cut"))
+	p := parse(t, "program v1\nmode gated\nsetup\n#1 s0 stats\nrace\n#2 s0 stats\nschedule\nstrategy random seed=3\nfault #1 at message 1 cut")
 	before := p.String()
 	q := p.Clone()
-	q.Setup[0].ID, q.Race[0].ID, q.Schedule[0].Op = 7, 8, 9
+	if q.String() != before {
+		t.Errorf("copied as\n%s", q)
+	}
+	q.Setup[0].ID, q.Race[0].ID, q.Schedule[0].At.Op, q.Strategy.Seed = 7, 8, 9, 10
 	ops := p.Ops()
 	ops[0].ID = 10
 	if p.String() != before {

@@ -22,7 +22,14 @@ func (p Program) String() string {
 	}
 	section(&b, "setup", p.Setup)
 	section(&b, "race", p.Race)
-	section(&b, "schedule", p.Schedule)
+	var schedule []fmt.Stringer
+	if p.Strategy != (Strategy{}) {
+		schedule = append(schedule, p.Strategy)
+	}
+	for _, in := range p.Schedule {
+		schedule = append(schedule, in)
+	}
+	section(&b, "schedule", schedule)
 	return b.String()
 }
 

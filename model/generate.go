@@ -5,7 +5,7 @@ type Bounds struct {
 	MaxProjects int    // largest max_projects drawn
 	Projects    int    // most projects
 	Sessions    int    // most sessions
-	Operations  int    // operations of a program, setup apart; 0: a random number, about 30
+	Operations  int    // operations of a program, setup apart; 0: a random number, about 30, gated 2 to 6
 	Kinds       []Kind // the operations the service can do; nil: all
 	Mode        Mode
 }
@@ -26,6 +26,10 @@ type drawer struct {
 	revision int // the newest one written so far
 	holds    int // handles given out so far
 	swarm    [kindEnd]int
+
+	// Of gated programs.
+	switched map[int]bool // the sessions with an active project; nil: any may have one
+	hot      int          // what operations are mostly about, from 1; 0: about any project
 }
 
 // Generate draws a program. The same draws give the same program.
@@ -34,9 +38,15 @@ type drawer struct {
 // one or two pools and then show in few operations. The mix of operations varies from program to
 // program (swarm testing, Groce et al. 2012): a program without drops reaches states that one with
 // everything in it does not.
+//
+// A gated program is a small race, with a setup that makes races on creation, eviction and contents
+// likely, and a schedule: a strategy or a few preemptions, and now and then a cancellation.
 func Generate(src Source, b Bounds) Program {
 	d := &drawer{src: src}
 	d.prog.Mode = b.Mode
+	if b.Mode == Gated {
+		return d.gated(b)
+	}
 	d.prog.MaxProjects = d.small("max_projects", 1, max(1, b.MaxProjects))
 	most := max(1, min(b.Projects, d.prog.MaxProjects+5))
 	d.prog.Projects = src.Int("projects", min(most, 1), most)
@@ -45,15 +55,13 @@ func Generate(src Source, b Bounds) Program {
 		least = min(2, max(1, b.Sessions)) // one session alone races with nobody
 	}
 	d.prog.Sessions = src.Int("sessions", least, max(1, b.Sessions))
-	if n := src.Int("names", 0, 2*int(nameFamilies)); n < int(nameFamilies) {
-		d.prog.Names = NameFamily(n)
-	}
-	d.drawSwarm(b.Kinds)
+	d.names()
+	d.drawSwarm(b.Kinds, weights())
 	if b.Mode == Sequential {
 		d.repeat(b, "operations", &d.prog.Setup)
 	} else {
 		for range src.Int("setup", 0, drawnSetup) {
-			d.drawOp(d.prog.Len()+1, &d.prog.Setup)
+			d.drawOp(&d.prog.Setup, d.anySession)
 		}
 		d.swarm[KindRestart] = 0 // whom a restart interrupts could not be judged
 		d.repeat(b, "race", &d.prog.Race)
@@ -64,7 +72,7 @@ func Generate(src Source, b Bounds) Program {
 // repeat draws as many operations as the bounds ask for. One that is not possible when it is drawn is
 // left out, so a program may have a few less.
 func (d *drawer) repeat(b Bounds, label string, into *[]Op) {
-	step := func() { d.drawOp(d.prog.Len()+1, into) }
+	step := func() { d.drawOp(into, d.anySession) }
 	if b.Operations == 0 {
 		d.src.Repeat(label, step)
 		return
@@ -82,16 +90,32 @@ func (d *drawer) small(label string, lo, hi int) int {
 	return d.src.Int(label, lo, hi)
 }
 
-func (d *drawer) drawSwarm(kinds []Kind) {
+func (d *drawer) names() {
+	if n := d.src.Int("names", 0, 2*int(nameFamilies)); n < int(nameFamilies) {
+		d.prog.Names = NameFamily(n)
+	}
+}
+
+// weights returns how often each kind is drawn where nothing races, of all weights.
+func weights() (w [kindEnd]int) {
+	for _, v := range verbs() {
+		if v != nil {
+			w[v.kind] = v.weight
+		}
+	}
+	return w
+}
+
+func (d *drawer) drawSwarm(kinds []Kind, weights [kindEnd]int) {
 	possible := [kindEnd]bool{}
 	for _, k := range kinds {
 		possible[k] = true
 	}
 	for _, v := range verbs() {
-		if v == nil || kinds != nil && !possible[v.kind] {
+		if v == nil || weights[v.kind] == 0 || kinds != nil && !possible[v.kind] {
 			continue
 		}
-		d.swarm[v.kind] = v.weight
+		d.swarm[v.kind] = weights[v.kind]
 		if v.kind == KindIndex {
 			continue // without it nothing happens
 		}
@@ -99,15 +123,15 @@ func (d *drawer) drawSwarm(kinds []Kind) {
 		case 2:
 			d.swarm[v.kind] = 0
 		case 3:
-			d.swarm[v.kind] = 3 * v.weight
+			d.swarm[v.kind] = 3 * weights[v.kind]
 		}
 	}
 }
 
-// drawOp appends one operation. The strongest operation, index, stands first in the draw, so that a
+// drawOp appends one operation of the session that session returns. The strongest operation, index, stands first in the draw, so that a
 // shrinking source moves towards programs that do most with least; search stands last, since rapid
 // draws the ends of a range more often than its middle.
-func (d *drawer) drawOp(id int, into *[]Op) {
+func (d *drawer) drawOp(into *[]Op, session func() int) {
 	order := []Kind{KindIndex, KindSwitch, KindHold, KindRelease, KindStats, KindDrop, KindRestart, KindCancel, KindSearch}
 	sum := 0
 	for _, k := range order {
@@ -122,18 +146,39 @@ func (d *drawer) drawOp(id int, into *[]Op) {
 			n -= d.swarm[k]
 			continue
 		}
-		o := Op{ID: id, Kind: k, Session: d.src.Int("session", 0, d.prog.Sessions-1)}
-		if verbOf(k).draw(d, &o) {
-			*into = append(*into, o)
-		}
+		d.append(into, Op{ID: d.prog.Len() + 1, Kind: k, Session: session()})
 		return
 	}
 }
 
-func (d *drawer) anyProject() int { return d.src.Int("project", 0, d.prog.Projects-1) }
+// append draws the operation's fields and appends it, if it is possible now.
+func (d *drawer) append(into *[]Op, o Op) {
+	if !verbOf(o.Kind).draw(d, &o) {
+		return
+	}
+	*into = append(*into, o)
+	if d.switched != nil && o.Kind == KindSwitch {
+		d.switched[o.Session] = true
+	}
+}
+
+func (d *drawer) anySession() int { return d.src.Int("session", 0, d.prog.Sessions-1) }
+
+func (d *drawer) anyProject() int {
+	if d.hot > 0 && d.src.Int("another", 0, 3) < 3 {
+		return d.hot - 1
+	}
+	return d.src.Int("project", 0, d.prog.Projects-1)
+}
 
 // project draws a project by number or, for one in four, the active one of a session that has one.
 func (d *drawer) project(o Op) int {
+	if d.switched != nil {
+		if d.switched[o.Session] && d.src.Int("active", 0, 1) == 1 {
+			return Active
+		}
+		return d.anyProject()
+	}
 	if d.src.Int("active", 0, 3) == 3 {
 		return Active
 	}

@@ -42,6 +42,8 @@ func Parse(text string) (Program, error) {
 				at = l
 			} else if invalid.intervention > 0 {
 				at = p.interventions[invalid.intervention-1]
+			} else if invalid.strategy {
+				at = p.strategyAt
 			}
 		}
 		return Program{}, &SyntaxError{at.line, at.column, err.Error()}
@@ -60,6 +62,7 @@ type parser struct {
 	last    int
 
 	interventions []place // where each intervention stands
+	strategyAt    place   // where the strategy stands
 }
 
 // token is a word of a line and its column.
@@ -198,7 +201,7 @@ func (p *parser) line(n int, line string) error {
 	case "":
 		return p.field(a)
 	case "schedule":
-		return p.intervention(a)
+		return p.scheduled(a)
 	}
 	return p.op(a)
 }

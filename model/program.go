@@ -33,6 +33,7 @@ type Program struct {
 	Setup       []Op          // runs in order
 	Race        []Op          // runs one thread a session, each in order
 	Schedule    []Intervention
+	Strategy    Strategy // chooses where the schedule says nothing; gated programs only
 }
 
 // OpDeadline returns how long an operation may take.
@@ -67,25 +68,3 @@ func (p Program) Holds() int {
 	}
 	return n
 }
-
-// InterventionKind says what an intervention does.
-type InterventionKind uint8
-
-// The kinds of intervention.
-const (
-	Preempt InterventionKind = iota // stop the operation there, let another thread go on
-	Fault                           // do harm there
-)
-
-// Intervention is one deviation from the default schedule. It is anchored at an operation's nth
-// message, so it reads as a sentence and survives changes elsewhere in the program.
-type Intervention struct {
-	Kind    InterventionKind
-	Op      int    // ID of the operation that is stopped or harmed
-	Message int    // its message, from 1; the intervention happens before it is sent
-	To      int    // preempt: ID of the operation whose thread goes on
-	Fault   string // fault: what is done, one of Faults
-}
-
-// Faults are the names a fault intervention may bear.
-var Faults = []string{"cut", "lose-reply", "error", "cancel"}

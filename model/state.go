@@ -161,9 +161,12 @@ func (s *State) projects(o Op) []int {
 	return s.active[o.Session]
 }
 
-func (s *State) mayExist(project int) (may, must bool) {
+func (s *State) mayExist(project int) (may, must bool) { return existence(s.contents[project]) }
+
+// existence says whether a project with these possible contents may be known, and whether it must be.
+func existence(possible []content) (may, must bool) {
 	must = true
-	for _, c := range s.contents[project] {
+	for _, c := range possible {
 		may = may || c.exists
 		must = must && c.exists
 	}

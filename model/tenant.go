@@ -60,6 +60,13 @@ func (t Tenant) String() string {
 // The operation's Project must be the tenant's. A release is judged as what it is to the tenant, the
 // lease's end; its search is an operation of its own, see [Op.Parts].
 func (t Tenant) Step(o Op, r Response) (Tenant, *Mismatch) {
+	if o.Kind == KindSearch && (r.Status == StatusOK || r.Status == StatusError) {
+		// Most operations search, and a search changes nothing here: no state has to be made for it.
+		if o.Limit > MaxSearchLimit {
+			return t, expectError(r, ErrBadLimit)
+		}
+		return t, checkSearch(t.contents, t.project, o, r)
+	}
 	s := &State{program: Program{MaxProjects: 1}, contents: make([][]content, t.project+1), leases: map[int]lease{}, loose: true}
 	s.contents[t.project] = slices.Clone(t.contents)
 	for _, l := range t.held {

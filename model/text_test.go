@@ -68,13 +68,20 @@ func TestGoldenValues(t *testing.T) {
 			{ID: 1 << 30, Session: 2, Kind: model.KindRelease, Handle: 22},
 		},
 		Schedule: []model.Intervention{
-			{Op: 30, Message: 1, To: 20},
-			{Op: 21, Message: 12, To: 30},
-			{Kind: model.Fault, Op: 30, Message: 2, Fault: "cut"},
-			{Kind: model.Fault, Op: 30, Message: 3, Fault: "lose-reply"},
-			{Kind: model.Fault, Op: 30, Message: 4, Fault: "error"},
-			{Kind: model.Fault, Op: 20, Message: 1 << 30, Fault: "cancel"},
+			{At: model.Point{Op: 30, Nth: 1}, To: 20},
+			{At: model.Point{Op: 30, Nth: 1}, To: 21},
+			{At: model.Point{Op: 21, Kind: model.AtMessage, Nth: 12}, To: 30},
+			{At: model.Point{Op: 30, Kind: model.AtStart, Nth: 1}, To: 20},
+			{At: model.Point{Op: 30, Kind: model.AtConnect, Nth: 2}, To: 20},
+			{At: model.Point{Op: 30, Kind: model.AtAcquire, Nth: 3}, To: 1 << 30},
+			{At: model.Point{Op: 30, Kind: model.AtRelease, Nth: 4}, To: 20},
+			{At: model.Point{Op: 30, Kind: model.AtCancel, Nth: 5}, To: 20},
+			{Kind: model.Fault, At: model.Point{Op: 30, Nth: 2}, Fault: "cut"},
+			{Kind: model.Fault, At: model.Point{Op: 30, Nth: 3}, Fault: "lose-reply"},
+			{Kind: model.Fault, At: model.Point{Op: 30, Nth: 4}, Fault: "error"},
+			{Kind: model.Fault, At: model.Point{Op: 20, Nth: 1 << 30}, Fault: "cancel"},
 		},
+		Strategy: model.Strategy{Kind: model.PCT, Depth: 3, Steps: 40, Seed: 1 << 30},
 	}
 	if d := cmp.Diff(want, parse(t, string(data))); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
@@ -153,7 +160,7 @@ func anyProgram(t *rapid.T) model.Program {
 		return lo
 	}
 	p := model.Program{
-		Mode: model.Mode(seldom("mode", 0, 3)), Names: model.NameFamily(seldom("names", 0, 5)),
+		Mode: model.Mode(2*num("gated", 0, 1) + seldom("mode", 0, 3)), Names: model.NameFamily(seldom("names", 0, 5)),
 		MaxProjects: seldom("max_projects", 1, 101), Projects: num("projects", 1, 4), Sessions: num("sessions", 1, 3),
 	}
 	for i := range num("operations", 1, 6) {
@@ -186,13 +193,26 @@ func anyProgram(t *rapid.T) model.Program {
 		p.Setup = append(p.Setup, o)
 	}
 	if num("schedule", 0, 3) == 0 {
-		in := model.Intervention{Kind: model.InterventionKind(num("kind", 0, 1)), Op: num("op", 1, 3), Message: 1 - seldom("message", 0, 1)}
+		kind := model.PointKind(num("point", 0, int(model.AtCancel)) + seldom("point", 0, 1))
+		in := model.Intervention{Kind: model.InterventionKind(num("kind", 0, 1)), At: model.Point{Op: num("op", 1, 3), Kind: kind, Nth: 1 - seldom("nth", 0, 1)}}
+		if kind != model.AtStart {
+			in.At.Nth += num("later", 0, 3)
+		}
 		if in.Kind == model.Fault {
 			in.Fault = rapid.SampledFrom(append([]string{""}, model.Faults...)).Draw(t, "fault")
 		} else {
 			in.To = num("to", 1, 3)
 		}
 		p.Schedule = append(p.Schedule, in)
+	}
+	if p.Mode == model.Gated || num("strategy anyway", 0, 30) == 30 {
+		p.Strategy.Kind = model.StrategyKind(num("strategy", 0, 2) + seldom("strategy", 0, 1))
+		if p.Strategy.Kind == model.PCT {
+			p.Strategy.Depth, p.Strategy.Steps = num("depth", 1, 16)-seldom("depth", 0, 1), num("steps", 1, 1<<20)+seldom("steps", 0, 1)
+		}
+		if p.Strategy.Kind != model.RunToBlock {
+			p.Strategy.Seed = uint64(num("seed", 0, 1<<30)) + uint64(seldom("seed", 0, 1))
+		}
 	}
 	return p
 }

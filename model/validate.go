@@ -2,8 +2,6 @@ package model
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 )
 
@@ -12,7 +10,8 @@ type InvalidError struct {
 	Op  int // ID of the operation that is wrong; 0: the program as a whole
 	Msg string
 
-	intervention int // which one of the schedule is wrong, from 1; 0: none
+	intervention int  // which one of the schedule is wrong, from 1; 0: none
+	strategy     bool // the strategy is wrong
 }
 
 func (e *InvalidError) Error() string {
@@ -72,28 +71,18 @@ func (p Program) Validate() error {
 			return invalid(o.ID, "restart stands in setup only: whom it interrupts in a race could not be judged")
 		}
 	}
+	if msg := p.Strategy.invalid(); msg != "" {
+		return &InvalidError{Msg: msg, strategy: true}
+	}
+	if p.Mode != Gated && p.Strategy != (Strategy{}) {
+		return &InvalidError{Msg: "a strategy needs mode gated: nothing else schedules", strategy: true}
+	}
 	for i, in := range p.Schedule {
 		if msg := in.invalid(ids); msg != "" {
 			return &InvalidError{Msg: fmt.Sprintf("%s: %s", in, msg), intervention: i + 1}
 		}
 	}
 	return nil
-}
-
-func (i Intervention) invalid(ids map[int]bool) string {
-	switch {
-	case i.Kind > Fault:
-		return "unknown kind of intervention"
-	case !ids[i.Op]:
-		return fmt.Sprintf("no operation has the id %d", i.Op)
-	case i.Message < 1:
-		return "messages count from 1"
-	case i.Kind == Preempt && !ids[i.To]:
-		return fmt.Sprintf("no operation has the id %d", i.To)
-	case i.Kind == Fault && !slices.Contains(Faults, i.Fault):
-		return "known faults: " + strings.Join(Faults, ", ")
-	}
-	return ""
 }
 
 func (p Program) validateOp(o Op, ids, held map[int]bool) error {

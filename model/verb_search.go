@@ -156,10 +156,14 @@ func stepSearch(s *State, o Op, r Response) *Mismatch {
 // possibility for later: an interrupted commit may still arrive. It does not touch, so it serves
 // searches from outside the service, too.
 func (s *State) CheckSearch(p int, o Op, r Response) *Mismatch {
+	return checkSearch(s.contents[p], p, o, r)
+}
+
+func checkSearch(possible []content, p int, o Op, r Response) *Mismatch {
 	if r.Status == StatusUnknown {
 		return nil
 	}
-	may, must := s.mayExist(p)
+	may, must := existence(possible)
 	if !may {
 		return expectError(r, ErrUnknownProject)
 	}
@@ -170,7 +174,7 @@ func (s *State) CheckSearch(p int, o Op, r Response) *Mismatch {
 		return m
 	}
 	var first *Mismatch
-	for _, c := range s.contents[p] {
+	for _, c := range possible {
 		m := c.explains(p, o, r.Matches)
 		if m == nil {
 			return nil
@@ -215,18 +219,22 @@ func (c content) explains(p int, o Op, matches []Match) *Mismatch {
 	if limit == 0 {
 		limit = DefaultLimit
 	}
-	expected := fmt.Sprintf("p%d is %s, so %s", p, c, plural(len(want), "file"))
 	mismatch := func(family, kind, format string, v ...any) *Mismatch {
-		return &Mismatch{family, kind, expected, fmt.Sprintf(format, v...)}
+		return &Mismatch{family, kind, fmt.Sprintf("p%d is %s, so %s", p, c, plural(len(want), "file")), fmt.Sprintf(format, v...)}
 	}
 	if len(matches) > limit {
 		return mismatch("search", "over-limit", "%d matches for limit %d", len(matches), limit)
 	}
 	revisions, got := map[int]bool{}, map[int]bool{}
 	var wrong *Mismatch
-	places := map[string]bool{}
+	type place struct {
+		path string
+		line int
+	}
+	places := map[place]bool{}
+	var cs []Canary
 	for _, m := range matches {
-		cs := FindCanaries(m.Path + " " + m.Content)
+		cs = appendCanaries(appendCanaries(cs[:0], m.Path), m.Content)
 		if len(cs) == 0 {
 			wrong = mismatch("search", "phantom", "a match without a canary: %s", m.Path)
 		}
@@ -244,9 +252,9 @@ func (c content) explains(p int, o Op, matches []Match) *Mismatch {
 				wrong = mismatch("search", "misplaced", "%q in %s", k, m.Path)
 			}
 		}
-		at := fmt.Sprintf("%s:%d", m.Path, m.StartLine)
+		at := place{m.Path, m.StartLine}
 		if places[at] {
-			wrong = mismatch("search", "duplicate", "%s twice", at)
+			wrong = mismatch("search", "duplicate", "%s:%d twice", at.path, at.line)
 		}
 		places[at] = true
 	}

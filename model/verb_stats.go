@@ -88,13 +88,12 @@ func count(name string, want, got int64) *Mismatch {
 
 // numbers translates the service's names into the program's numbers.
 func (s *State) numbers(pools []PoolStats) (resident []int, unknown string) {
+	names := make([]string, s.program.Projects)
+	for i := range names {
+		names[i] = s.program.ProjectName(i)
+	}
 	for _, p := range pools {
-		i := -1
-		for j := range s.program.Projects {
-			if s.program.ProjectName(j) == p.Project {
-				i = j
-			}
-		}
+		i := slices.Index(names, p.Project)
 		if i < 0 {
 			return resident, p.Project
 		}

@@ -17,8 +17,12 @@ import (
 // pgxpool's own goroutines outlive a pool's Close by up to 500 ms.
 const settleTime = 3 * time.Second
 
-// settlePoll is how often the audit looks whether the service has come to rest.
-const settlePoll = 2 * time.Millisecond
+// settlePoll is how long the audit waits before it looks again whether the service has come to rest. Most
+// do so at once: each wait is twice as long as the one before, up to settlePollMost.
+const (
+	settlePoll     = 100 * time.Microsecond
+	settlePollMost = 3200 * time.Microsecond
+)
 
 // Options say how thorough an audit is.
 type Options struct {
@@ -84,8 +88,9 @@ func (a *auditor) leak(what string, want, got int, detail string) {
 // until polls condition until it holds, the service has had its time, or ctx ends. It returns what
 // condition said last.
 func (a *auditor) until(ctx context.Context, condition func() (bool, error)) (bool, error) {
-	tick := time.NewTicker(settlePoll)
-	defer tick.Stop()
+	wait := settlePoll
+	again := time.NewTimer(wait)
+	defer again.Stop()
 	late := time.NewTimer(a.settleFor)
 	defer late.Stop()
 	for {
@@ -93,7 +98,9 @@ func (a *auditor) until(ctx context.Context, condition func() (bool, error)) (bo
 			return ok, err
 		}
 		select {
-		case <-tick.C:
+		case <-again.C:
+			wait = min(2*wait, settlePollMost)
+			again.Reset(wait)
 		case <-late.C:
 			return condition()
 		case <-ctx.Done():

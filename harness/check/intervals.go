@@ -79,14 +79,14 @@ func (w *writes) explain(read *event) *model.Mismatch {
 	w.live = slices.DeleteFunc(w.live, func(e *event) bool { return e.end < w.newest })
 	var why *model.Mismatch
 	explains := func(t model.Tenant) bool {
-		_, m := t.Step(read.op, read.response)
+		_, m := t.Step(*read.op, *read.response)
 		if why == nil {
 			why = m
 		}
 		return m == nil
 	}
 	for _, e := range w.live {
-		if explains(w.start.After(e.op, e.response)) {
+		if explains(w.start.After(*e.op, *e.response)) {
 			return nil
 		}
 	}
@@ -99,13 +99,13 @@ func (w *writes) explain(read *event) *model.Mismatch {
 			if e.call > read.end {
 				break
 			}
-			if explains(w.start.After(e.op, e.response)) {
+			if explains(w.start.After(*e.op, *e.response)) {
 				return nil
 			}
 		}
 	}
 	for _, e := range w.unknown {
-		if e.call <= read.end && explains(w.start.After(e.op, e.response)) {
+		if e.call <= read.end && explains(w.start.After(*e.op, *e.response)) {
 			return nil
 		}
 	}

@@ -16,25 +16,29 @@ import (
 const linearTime = 2 * time.Second
 
 // event is one operation of a concurrent history as a linearizability checker sees it: it took effect
-// at one moment between call and end.
+// at one moment between call and end. Operation and response are the history's own wherever they can be:
+// there may be a million.
 type event struct {
 	entry     int // index in the history
-	op        model.Op
-	response  model.Response
+	op        *model.Op
+	response  *model.Response
 	call, end int64
 }
 
 // never is when an operation ends whose outcome is unknown: it may take effect at any time, or not at all.
 const never = math.MaxInt64
 
+var unanswered = &model.Response{Status: model.StatusUnknown}
+
 // pending returns the event as it was before it was answered.
 func (e event) pending() event {
-	e.response, e.end = model.Response{Status: model.StatusUnknown}, never
+	e.response, e.end = unanswered, never
 	return e
 }
 
 // spec is a sequential specification: a state, what an event makes of it, and whether that is possible.
 type spec[S any] struct {
+	family   string // of a mismatch that no single answer shows
 	init     S
 	step     func(S, event) (S, *model.Mismatch)
 	equal    func(a, b S) bool
@@ -48,11 +52,7 @@ func (s spec[S]) porcupine() porcupine.Model {
 			next, m := s.step(state.(S), input.(event))
 			return m == nil, next
 		},
-		Equal: func(a, b any) bool { return s.equal(a.(S), b.(S)) },
-		DescribeOperation: func(input, _ any) string {
-			e := input.(event)
-			return e.op.String() + " → " + e.response.Status.String()
-		},
+		Equal:         func(a, b any) bool { return s.equal(a.(S), b.(S)) },
 		DescribeState: func(state any) string { return s.describe(state.(S)) },
 	}
 }
@@ -94,7 +94,7 @@ func (s spec[S]) judge(events []event) (porcupine.CheckResult, event, *model.Mis
 	}
 	_, m := s.step(state, culprit)
 	if m == nil {
-		m = &model.Mismatch{Invariant: "search", Kind: "not-linearizable", Want: "an order of the operations that explains every answer", Got: "none"}
+		m = &model.Mismatch{Invariant: s.family, Kind: "not-linearizable", Want: "an order of the operations that explains every answer", Got: "none"}
 	}
 	return result, culprit, m
 }

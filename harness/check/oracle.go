@@ -11,19 +11,23 @@ import (
 // wrong answer cannot be judged against a state that the service no longer shares, so it stops at the
 // first. From where operations overlap, checkRace takes over.
 func checkOracle(p model.Program, h history.History, b *board) {
+	walk(p, h, b, func(from int, s *model.State) { checkRace(p, h, from, s, b) })
+}
+
+// walk takes the model over the part of the history in which one operation followed another. Where they
+// overlap it hands over to race, unless there is a wrong answer before.
+func walk(p model.Program, h history.History, b *board, race func(from int, s *model.State)) {
 	s := model.NewState(p)
-	racing := map[int]bool{}
-	if p.Mode != model.Sequential {
-		for _, o := range p.Race {
-			racing[o.ID] = true
-		}
+	inOrder := map[int]bool{} // the setup's operations: a race may have a million
+	for _, o := range p.Setup {
+		inOrder[o.ID] = true
 	}
 	for i, e := range h.Entries {
 		if !s.Judged() {
 			return
 		}
-		if racing[e.Op.ID] && !e.Audit {
-			checkRace(p, h, i, s, b)
+		if p.Mode != model.Sequential && !inOrder[e.Op.ID] && !e.Audit {
+			race(i, s)
 			return
 		}
 		exact := s.Exact()

@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/anishathalye/porcupine"
 
@@ -28,19 +29,26 @@ const longRace = 120
 // is judged on its own; the LRU of pools is judged apart from what the databases hold, since an
 // operation touches its pool at one moment and takes effect at another.
 func checkRace(p model.Program, h history.History, from int, s *model.State, b *board) {
-	for _, e := range h.Entries[from:] {
-		if e.Response.Status == model.StatusHung || e.Response.Status == model.StatusPanicked {
-			return // what else was under way then cannot be judged
-		}
-	}
-	r := &race{h: h, b: b, state: s, tenants: map[int][]event{}, vague: !s.Exact()}
-	r.sort(p, from)
+	r := newRace(p, h, from, s, b)
 	for project := range p.Projects {
 		if events := r.tenants[project]; len(events) > 0 {
 			r.tenant(project, events)
 		}
 	}
 	r.recency()
+}
+
+// newRace sorts entries[from:]. Where one hung or panicked it holds none of them: what else was under way
+// then cannot be judged.
+func newRace(p model.Program, h history.History, from int, s *model.State, b *board) *race {
+	r := &race{h: h, b: b, state: s, tenants: map[int][]event{}, vague: !s.Exact()}
+	for i := from; i < len(h.Entries); i++ {
+		if status := h.Entries[i].Response.Status; status == model.StatusHung || status == model.StatusPanicked {
+			return r
+		}
+	}
+	r.sort(p, from)
+	return r
 }
 
 // sort assigns every entry to what it concerns, and judges those that concern nothing shared.
@@ -51,8 +59,8 @@ func (r *race) sort(p model.Program, from int) {
 	}
 	holds := holders(p)
 	for i := from; i < len(r.h.Entries); i++ {
-		e := r.h.Entries[i]
-		count(e, !r.vague, r.b)
+		e := &r.h.Entries[i]
+		count(*e, !r.vague, r.b)
 		if e.Response.Status == model.StatusSkipped {
 			continue
 		}
@@ -93,13 +101,13 @@ func (r *race) sort(p model.Program, from int) {
 }
 
 // alone judges an entry that depends on nothing another session does.
-func (r *race) alone(i int, e history.Entry) {
+func (r *race) alone(i int, e *history.Entry) {
 	if m := r.state.Clone().Step(e.Op, e.Response); m != nil {
 		r.report(i, m)
 	}
 }
 
-func (r *race) concern(i int, e history.Entry, project int) {
+func (r *race) concern(i int, e *history.Entry, project int) {
 	end := int64(e.End)
 	if e.Response.Status == model.StatusUnknown {
 		end = never
@@ -107,8 +115,21 @@ func (r *race) concern(i int, e history.Entry, project int) {
 	if e.Response.Again {
 		return // a second release searches nothing and ends nothing
 	}
-	for _, part := range e.Op.Parts(project) {
-		r.tenants[project] = append(r.tenants[project], event{entry: i, op: part, response: e.Response, call: int64(e.Start), end: end})
+	o := &e.Op
+	if o.Project != project {
+		named := e.Op
+		named.Project = project
+		o = &named
+	}
+	add := func(part *model.Op) {
+		r.tenants[project] = append(r.tenants[project], event{entry: i, op: part, response: &e.Response, call: int64(e.Start), end: end})
+	}
+	if o.Kind == model.KindRelease {
+		for _, part := range e.Op.Parts(project) {
+			add(&part)
+		}
+	} else {
+		add(o)
 	}
 	if e.Audit && e.Op.Kind == model.KindSearch {
 		return // asked of another service, with pools of its own
@@ -119,13 +140,11 @@ func (r *race) concern(i int, e history.Entry, project int) {
 		r.vague = true
 	}
 	if touched || dropped {
-		o := e.Op
-		o.Project = project
-		r.pool(event{entry: i, op: o, response: e.Response, call: int64(e.Start), end: end})
+		r.pool(event{entry: i, op: o, response: &e.Response, call: int64(e.Start), end: end})
 	}
 }
 
-func (r *race) stats(p model.Program, i int, e history.Entry) {
+func (r *race) stats(p model.Program, i int, e *history.Entry) {
 	if e.Response.Status == model.StatusUnknown {
 		return
 	}
@@ -137,7 +156,7 @@ func (r *race) stats(p model.Program, i int, e history.Entry) {
 		r.report(i, m)
 		return
 	}
-	r.pool(event{entry: i, op: e.Op, response: e.Response, call: int64(e.Start), end: int64(e.End)})
+	r.pool(event{entry: i, op: &e.Op, response: &e.Response, call: int64(e.Start), end: int64(e.End)})
 }
 
 // pool keeps what the pools saw, as long as it will be looked at: recency passes over long races.
@@ -153,26 +172,34 @@ func (r *race) tenant(project int, events []event) {
 		r.intervals(project, events)
 		return
 	}
-	result, culprit, m := spec[model.Tenant]{
-		init:     r.state.Tenant(project),
-		step:     func(t model.Tenant, e event) (model.Tenant, *model.Mismatch) { return t.Step(e.op, e.response) },
-		equal:    model.Tenant.Equal,
-		describe: model.Tenant.String,
-	}.judge(events)
+	result, culprit, m := r.tenantSpec(project).judge(events)
 	r.conclude("search", result, culprit, m)
+}
+
+func (r *race) tenantSpec(project int) spec[model.Tenant] {
+	return spec[model.Tenant]{
+		family: "search", init: r.state.Tenant(project), equal: model.Tenant.Equal, describe: model.Tenant.String,
+		step: func(t model.Tenant, e event) (model.Tenant, *model.Mismatch) { return t.Step(*e.op, *e.response) },
+	}
 }
 
 // recency judges the order of the pools and the counters, as far as they are known exactly.
 func (r *race) recency() {
-	seen := false
-	for _, e := range r.pools {
-		seen = seen || e.op.Kind == model.KindStats
+	if r.recencyKnown() {
+		result, culprit, m := r.recencySpec().judge(r.pools)
+		r.conclude("lru", result, culprit, m)
 	}
-	if r.vague || !seen || len(r.pools) > longRace {
-		return
-	}
-	result, culprit, m := spec[model.Recency]{
-		init: r.state.Recency(), equal: model.Recency.Equal, describe: model.Recency.String,
+}
+
+// recencyKnown reports whether somebody looked at the pools, and what was seen can be judged.
+func (r *race) recencyKnown() bool {
+	seen := slices.ContainsFunc(r.pools, func(e event) bool { return e.op.Kind == model.KindStats })
+	return seen && !r.vague && len(r.pools) <= longRace
+}
+
+func (r *race) recencySpec() spec[model.Recency] {
+	return spec[model.Recency]{
+		family: "lru", init: r.state.Recency(), equal: model.Recency.Equal, describe: model.Recency.String,
 		step: func(q model.Recency, e event) (model.Recency, *model.Mismatch) {
 			switch {
 			case e.op.Kind == model.KindStats && e.response.Stats != nil:
@@ -184,11 +211,7 @@ func (r *race) recency() {
 			}
 			return q.Touch(e.op.Project), nil
 		},
-	}.judge(r.pools)
-	if m != nil && m.Kind == "not-linearizable" {
-		m.Invariant = "lru"
 	}
-	r.conclude("lru", result, culprit, m)
 }
 
 func (r *race) conclude(family string, result porcupine.CheckResult, culprit event, m *model.Mismatch) {

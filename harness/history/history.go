@@ -15,6 +15,28 @@ type Entry struct {
 	Start    time.Duration  `json:"start"`           // since the case began
 	End      time.Duration  `json:"end"`             // equal to Start while there is no response
 	Response model.Response `json:"response"`
+	// Traffic is what the operation exchanged with PostgreSQL; nil where nothing stood between to count it.
+	Traffic *Traffic `json:"traffic,omitempty"`
+}
+
+// Traffic counts what an operation, and what the service started on its behalf, exchanged with PostgreSQL.
+type Traffic struct {
+	Connects int `json:"connects"` // connections opened
+	Messages int `json:"messages"` // batches of messages sent after startup, each a round trip
+	Rows     int `json:"rows"`     // rows received
+}
+
+// Step is one choice of the gate: whose turn it was, and what then happened.
+type Step struct {
+	Point model.Point `json:"point"`
+	Label string      `json:"label,omitempty"` // the statement, shortened; the same in every execution
+}
+
+func (s Step) String() string {
+	if s.Label == "" {
+		return s.Point.String()
+	}
+	return s.Point.String() + ": " + s.Label
 }
 
 // Leak is something that is still there at rest and should not be.
@@ -32,6 +54,14 @@ type History struct {
 	Rest *Rest `json:"rest,omitempty"`
 	// Stacks are the goroutines at the moment of a hang or a leak, for people.
 	Stacks string `json:"stacks,omitempty"`
+	// Steps are the gate's choices in their order; none where the program was not gated.
+	Steps []Step `json:"steps,omitempty"`
+	// Realised are the deviations from the default schedule that happened: a schedule which replays them.
+	Realised []model.Intervention `json:"realised,omitempty"`
+	// Diverged are the interventions of the program's schedule that could not happen, and why.
+	Diverged []string `json:"diverged,omitempty"`
+	// Outside are connections of the service that the gate did not see: nothing can be said of the case.
+	Outside []string `json:"outside,omitempty"`
 	// Capabilities are what the target can do beyond index, search and switch.
 	Capabilities []string `json:"capabilities,omitempty"`
 }

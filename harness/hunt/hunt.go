@@ -96,6 +96,10 @@ type Summary struct {
 	Unconfirmed []string // fingerprints that did not show again on fresh databases
 	Accepted    int      // cases that showed an accepted fingerprint
 	Interrupted bool
+	// EnvironmentErrors are cases that could not be run, though they count as drawn; LastEnvironmentError
+	// is why the last of them could not.
+	EnvironmentErrors    int
+	LastEnvironmentError string
 }
 
 // Invariant is one family's row in the summary.
@@ -214,6 +218,8 @@ func (h *hunt) failed(ctx context.Context, i int, err error) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.failures++
+	h.sum.EnvironmentErrors++
+	h.sum.LastEnvironmentError = fmt.Sprintf("case %d: %v", i, err)
 	if h.failures < environmentErrors {
 		return false
 	}

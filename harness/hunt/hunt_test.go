@@ -313,8 +313,12 @@ func TestEnvironmentErrors(t *testing.T) {
 	}
 
 	f = failing(func(n int) bool { return n%3 != 0 }) // never three in a row
-	if s := hunted(t, hunt.Options{Runner: f, MaxCases: 30}); s.Executions != 10 || len(f.cases) != 30 {
+	s = hunted(t, hunt.Options{Runner: f, MaxCases: 30})
+	if s.Executions != 10 || len(f.cases) != 30 {
 		t.Errorf("%d cases begun, %d executed; want 30 and 10", len(f.cases), s.Executions)
+	}
+	if want := "case 28: " + errBoom.Error(); s.EnvironmentErrors != 20 || s.LastEnvironmentError != want {
+		t.Errorf("%d cases not run, the last %q; want 20 and %q", s.EnvironmentErrors, s.LastEnvironmentError, want)
 	}
 }
 

@@ -1,6 +1,7 @@
 package hunt
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"path/filepath"
@@ -211,13 +212,18 @@ func (h *hunt) write(f *Finding, hist history.History) {
 	meta := h.o.Meta
 	meta.Seed, meta.Case = fmt.Sprint(h.o.Seed), fmt.Sprint(f.Case)
 	path, err := repro.Save(h.o.Out, repro.Repro{Meta: meta, Program: f.Program, Violation: f.Violation, History: repro.Lines(hist)})
+	if err == nil {
+		f.Repro = filepath.Clean(path)
+		var page bytes.Buffer // empty: the violation is not of an order
+		if _, err = check.Visualize(&page, f.Program, hist, f.Violation); err == nil {
+			err = repro.SaveVisualization(path, page.Bytes())
+		}
+	}
 	if err != nil {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		if h.err == nil {
 			h.err = fmt.Errorf("write the repro of %s: %w", f.Fingerprint, err)
 		}
-		return
 	}
-	f.Repro = filepath.Clean(path)
 }

@@ -33,6 +33,7 @@ type conn struct {
 	mu       sync.Mutex
 	changed  chan struct{} // closed, and made anew, when a Read that waits for us should look again
 	phase    phase
+	lingers  bool // it reads to the server's end, after its own
 	raw      bool // TLS, a cancel, or no messages at all: nothing is looked at
 	reading  bool // a Read on the backend has not returned
 	writing  bool // the same of a Write
@@ -117,6 +118,12 @@ func (c *conn) wrote(p []byte, err error) (int, error) {
 func (c *conn) goodbye(p []byte, bye int) (int, error) {
 	b := c.backend
 	quiet := c.phase == passing && bye == 0 && len(p) == len(terminate) && !c.reading && !c.writing && c.talk.over()
+	if c.lingers && !(quiet && c.w.keeps(b)) {
+		c.raw = true
+		c.mu.Unlock()
+		c.w.forget(c.key)
+		return b.conn.Write(p)
+	}
 	c.finish()
 	c.mu.Unlock()
 	c.w.forget(c.key)
@@ -217,6 +224,24 @@ func (c *conn) Close() error {
 	c.w.forget(c.key)
 	if b == nil {
 		return nil
+	}
+	return b.conn.Close()
+}
+
+// CloseWrite ends the client's side without a Terminate. What the server still says can be read, until it
+// closes, which a backend does when it has let go of everything.
+func (c *conn) CloseWrite() error {
+	c.mu.Lock()
+	b := c.backend
+	if b == nil || c.phase == finished {
+		c.mu.Unlock()
+		return c.Close()
+	}
+	c.raw = true
+	c.mu.Unlock()
+	c.w.forget(c.key)
+	if half, ok := b.conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
 	}
 	return b.conn.Close()
 }

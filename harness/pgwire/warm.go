@@ -70,6 +70,17 @@ func (w *Warm) Dial(ctx context.Context, network, address string) (net.Conn, err
 	return newConn(ctx, w, network, address), nil
 }
 
+// DialLingering is Dial for a client that, after it has terminated, reads until the server's end: a backend
+// that is not kept has then let go of everything it held.
+func (w *Warm) DialLingering(ctx context.Context, network, address string) (net.Conn, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	c := newConn(ctx, w, network, address)
+	c.lingers = true
+	return c, nil
+}
+
 // Reused returns how many clients got a backend that was kept.
 func (w *Warm) Reused() int64 { return w.kept.Load() }
 

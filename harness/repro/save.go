@@ -3,10 +3,13 @@ package repro
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 )
+
+const extension = ".txtar"
 
 // FileName returns the name of the file that Save writes: the fingerprint, its slashes as dashes.
 func FileName(r Repro) string {
@@ -20,7 +23,7 @@ func FileName(r Repro) string {
 			return c
 		}
 		return '-'
-	}, name) + ".txtar"
+	}, name) + extension
 }
 
 // Save writes the repro into dir, which it makes if there is none, and returns the file's path. A file
@@ -39,6 +42,44 @@ func Save(dir string, r Repro) (string, error) {
 		return "", fmt.Errorf("save repro: %w", err)
 	}
 	return path, nil
+}
+
+// Visualization returns the path of the page that SaveVisualization wrote for the repro at path; "" where
+// there is none.
+func Visualization(path string) string {
+	page := visualizationPath(path)
+	if info, err := os.Stat(page); page == "" || err != nil || !info.Mode().IsRegular() {
+		return ""
+	}
+	return page
+}
+
+// visualizationPath is the repro's own with another ending; "" for what Save has not named.
+func visualizationPath(path string) string {
+	base, ok := strings.CutSuffix(path, extension)
+	if !ok {
+		return ""
+	}
+	return base + ".html"
+}
+
+// SaveVisualization puts a page of HTML beside the repro at path, whole or not at all. Without a page it
+// removes the one of an earlier repro of that name.
+func SaveVisualization(path string, page []byte) error {
+	beside := visualizationPath(path)
+	switch {
+	case beside == "":
+		return fmt.Errorf("save visualization: %s is not the name of a repro", filepath.Base(path))
+	case len(page) == 0:
+		if err := os.Remove(beside); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("save visualization: %w", err)
+		}
+		return nil
+	}
+	if err := write(filepath.Dir(path), beside, page); err != nil {
+		return fmt.Errorf("save visualization: %w", err)
+	}
+	return nil
 }
 
 // write puts data at path by way of a file beside it.

@@ -9,18 +9,22 @@ import (
 )
 
 // Less is the canonical order of programs: it says whether a is the simpler one. It is total on
-// programs whose texts differ, and below every program there are only finitely many others, so
-// whoever goes from program to lesser program ends.
+// programs whose texts differ, and nobody can go from program to lesser program for ever.
 //
-// What is compared, the first difference deciding: operations plus interventions; projects; sessions;
+// What is compared, the first difference deciding: whether a strategy chooses, since what it chooses can
+// be written down; operations plus interventions; the mode, sequential first; projects; sessions;
 // max_projects; the family of names; how demanding the verbs are, where an operation of the race and
 // one on the session's active project count for more; whether projects and sessions are numbered in the
-// order of their first use; how far the fields are from their simplest values; the operations one by one; the interventions one by one; the text.
+// order of their first use; how far the fields are from their simplest values; the operations one by one;
+// the interventions one by one, in the order of their points; the text. Of an operation's points the start is
+// the simplest, then messages, connects, acquires, releases and cancel requests, and of a kind the earlier one.
 func Less(a, b model.Program) bool { return compare(a, b) < 0 }
 
 func compare(a, b model.Program) int {
 	if c := cmp.Or(
+		cmp.Compare(strategies(a), strategies(b)),
 		cmp.Compare(size(a), size(b)),
+		cmp.Compare(a.Mode, b.Mode),
 		cmp.Compare(a.Projects, b.Projects),
 		cmp.Compare(a.Sessions, b.Sessions),
 		cmp.Compare(a.MaxProjects, b.MaxProjects),
@@ -35,7 +39,7 @@ func compare(a, b model.Program) int {
 	}
 	return cmp.Or(
 		slices.CompareFunc(a.Ops(), b.Ops(), compareOps),
-		slices.CompareFunc(a.Schedule, b.Schedule, compareInterventions),
+		slices.CompareFunc(inOrder(a.Schedule), inOrder(b.Schedule), compareInterventions),
 		strings.Compare(a.String(), b.String()),
 	)
 }
@@ -57,10 +61,26 @@ func costs(p model.Program) (verbs, fields int) {
 		verbs += verbCost(o) + raceCost
 		fields += fieldCost(o)
 	}
-	for _, in := range p.Schedule {
-		fields += int(in.Kind) + in.Message + slices.Index(model.Faults, in.Fault) + 1
-	}
 	return verbs, fields
+}
+
+// strategies is 1 for a program with a strategy.
+func strategies(p model.Program) int {
+	if p.Strategy != (model.Strategy{}) {
+		return 1
+	}
+	return 0
+}
+
+// pointRank is the kind's place in the canonical order of points.
+func pointRank(k model.PointKind) int {
+	switch k {
+	case model.AtStart:
+		return 0
+	case model.AtMessage:
+		return 1
+	}
+	return int(k)
 }
 
 // disorder counts the projects and sessions whose number is not their place in the order of first use.
@@ -146,12 +166,25 @@ func projectRank(o model.Op) int {
 	return o.Project
 }
 
+// inOrder returns the schedule in the order of its points: in which order those of different points are
+// written means nothing.
+func inOrder(schedule []model.Intervention) []model.Intervention {
+	return slices.SortedStableFunc(slices.Values(schedule), func(a, b model.Intervention) int { return comparePoints(a.At, b.At) })
+}
+
 func compareInterventions(a, b model.Intervention) int {
 	return cmp.Or(
-		cmp.Compare(a.Op, b.Op),
-		cmp.Compare(a.Message, b.Message),
+		comparePoints(a.At, b.At),
 		cmp.Compare(a.Kind, b.Kind),
 		cmp.Compare(a.To, b.To),
 		cmp.Compare(a.Fault, b.Fault),
+	)
+}
+
+func comparePoints(a, b model.Point) int {
+	return cmp.Or(
+		cmp.Compare(a.Op, b.Op),
+		cmp.Compare(pointRank(a.Kind), pointRank(b.Kind)),
+		cmp.Compare(a.Nth, b.Nth),
 	)
 }

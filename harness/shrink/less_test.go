@@ -44,21 +44,29 @@ func TestLessIsATotalOrder(t *testing.T) {
 func TestLess(t *testing.T) {
 	ordered := []string{
 		"program v1\nsetup\n#1 s0 search p0 own",
-		"program v1\nsetup\n#1 s0 search p0 shared",                                                // fields
-		"program v1\nsetup\n#1 s0 search own",                                                      // on the active project
-		"program v1\nsetup\n#1 s0 index p0 rev=1 files=1",                                          // verb
-		"program v1\nsetup\n#1 s0 index p0 rev=1 files=2",                                          // files
-		"program v1\nsetup\n#1 s0 index p0 rev=1 files=0",                                          // no files
-		"program v1\nmode free\nrace\n#1 s0 search p0 own",                                         // in the race
-		"program v1\nnames case\nsetup\n#1 s0 search p0 own",                                       // names
-		"program v1\nmax_projects 2\nsetup\n#1 s0 search p0 own",                                   // limit
-		"program v1\nsessions 2\nsetup\n#1 s0 search p0 own",                                       // sessions
-		"program v1\nprojects 2\nsetup\n#1 s0 search p0 own",                                       // projects
-		"program v1\nprojects 2\nsetup\n#1 s0 search p1 own",                                       // not in the order of first use
-		"program v1\nsetup\n#1 s0 search p0 own\n#2 s0 search p0 own",                              // operations
-		"program v1\nsetup\n#1 s0 search p0 own\n#2 s0 index p0 rev=1 files=1",                     // verb
-		"program v1\nsetup\n#1 s0 index p0 rev=1 files=1\n#2 s0 search p0 own",                     // order
-		"program v1\nsetup\n#1 s0 search p0 own\n#2 s0 stats\nschedule\nfault #1 at message 1 cut", // interventions
+		"program v1\nsetup\n#1 s0 search p0 shared",                                                                                   // fields
+		"program v1\nsetup\n#1 s0 search own",                                                                                         // on the active project
+		"program v1\nsetup\n#1 s0 index p0 rev=1 files=1",                                                                             // verb
+		"program v1\nsetup\n#1 s0 index p0 rev=1 files=2",                                                                             // files
+		"program v1\nsetup\n#1 s0 index p0 rev=1 files=0",                                                                             // no files
+		"program v1\nnames case\nsetup\n#1 s0 search p0 own",                                                                          // names
+		"program v1\nmax_projects 2\nsetup\n#1 s0 search p0 own",                                                                      // limit
+		"program v1\nsessions 2\nsetup\n#1 s0 search p0 own",                                                                          // sessions
+		"program v1\nprojects 2\nsetup\n#1 s0 search p0 own",                                                                          // projects
+		"program v1\nprojects 2\nsetup\n#1 s0 search p1 own",                                                                          // not in the order of first use
+		"program v1\nmode free\nrace\n#1 s0 search p0 own",                                                                            // in the race
+		"program v1\nmode gated\nrace\n#1 s0 search p0 own",                                                                           // gated
+		"program v1\nsetup\n#1 s0 search p0 own\n#2 s0 search p0 own",                                                                 // operations
+		"program v1\nsetup\n#1 s0 search p0 own\n#2 s0 index p0 rev=1 files=1",                                                        // verb
+		"program v1\nsetup\n#1 s0 index p0 rev=1 files=1\n#2 s0 search p0 own",                                                        // order
+		"program v1\nsetup\n#1 s0 search p0 own\n#2 s0 stats\nschedule\nfault #1 at message 1 cut",                                    // interventions
+		"program v1\nmode gated\nsetup\n#1 s0 search p0 own\n#2 s0 stats\nschedule\nfault #1 at message 1 cut",                        // mode
+		"program v1\nmode gated\nsessions 2\nrace\n#1 s0 search p0 own\n#2 s1 search p0 own\nschedule\npreempt #1 at start to #2",     // operations
+		"program v1\nmode gated\nsessions 2\nrace\n#1 s0 search p0 own\n#2 s1 search p0 own\nschedule\npreempt #1 at message 1 to #2", // another kind of point
+		"program v1\nmode gated\nsessions 2\nrace\n#1 s0 search p0 own\n#2 s1 search p0 own\nschedule\npreempt #1 at message 2 to #2", // a later message
+		"program v1\nmode gated\nsessions 2\nrace\n#1 s0 search p0 own\n#2 s1 search p0 own\nschedule\npreempt #1 at connect 1 to #2", // another
+		"program v1\nmode gated\nsessions 2\nrace\n#1 s0 search p0 own\n#2 s1 search p0 own\nschedule\npreempt #2 at start to #1",     // the later one is preempted
+		"program v1\nmode gated\nsessions 2\nrace\n#1 s0 search p0 own\n#2 s1 search p0 own\nschedule\nstrategy random seed=1",        // a strategy
 	}
 	for i := range ordered[1:] {
 		a, b := parse(t, ordered[i]), parse(t, ordered[i+1])

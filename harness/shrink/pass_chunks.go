@@ -8,7 +8,7 @@ func passChunks(s *shrinker) {
 			lo = min(lo, s.current.Len()) // whatever referred to the dropped went along
 			ops := s.current.Ops()
 			hi := min(lo+size, len(ops))
-			if from := max(lo, 0); from < hi && s.try(s.current.Without(ids(ops[from:hi])...)) {
+			if from := max(lo, 0); from < hi && s.drop(ids(ops[from:hi])...) {
 				passCut(s)
 			}
 		}

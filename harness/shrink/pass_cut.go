@@ -10,16 +10,16 @@ import (
 // the operation's own session.
 func passCut(s *shrinker) {
 	p := s.current
-	if i := indexOf(p.Setup, s.lastOp); i >= 0 {
-		s.try(p.Without(append(ids(p.Setup[i+1:]), ids(p.Race)...)...))
+	if i := indexOf(p.Setup, s.last.LastOp); i >= 0 {
+		s.drop(append(ids(p.Setup[i+1:]), ids(p.Race)...)...)
 		return
 	}
-	i := indexOf(p.Race, s.lastOp)
+	i := indexOf(p.Race, s.last.LastOp)
 	if i < 0 {
 		return
 	}
 	if p.Mode == model.Sequential {
-		s.try(p.Without(ids(p.Race[i+1:])...))
+		s.drop(ids(p.Race[i+1:])...)
 		return
 	}
 	var later []int
@@ -28,7 +28,7 @@ func passCut(s *shrinker) {
 			later = append(later, o.ID)
 		}
 	}
-	s.try(p.Without(later...))
+	s.drop(later...)
 }
 
 func indexOf(ops []model.Op, id int) int {

@@ -5,7 +5,7 @@ func passPairs(s *shrinker) {
 	ops := s.current.Ops()
 	for i := len(ops) - 1; i > 0; i-- {
 		for j := i - 1; j >= 0; j-- {
-			if s.try(s.current.Without(ops[i].ID, ops[j].ID)) {
+			if s.drop(ops[i].ID, ops[j].ID) {
 				return
 			}
 		}

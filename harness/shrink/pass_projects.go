@@ -10,7 +10,7 @@ import (
 // calls what is left p0, p1, … in the order of first use.
 func passProjects(s *shrinker) {
 	for _, p := range s.current.UsedProjects() {
-		s.try(s.current.Without(onProject(s.current, p)...))
+		s.drop(onProject(s.current, p)...)
 	}
 	s.mergeProjects()
 	s.canonicalProjects()

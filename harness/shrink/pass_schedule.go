@@ -26,20 +26,49 @@ func passInterventions(s *shrinker) {
 			}
 		}
 	}
-	for i := range s.current.Schedule {
-		s.earlier(i)
+	for i := 0; i < len(s.current.Schedule); i++ {
+		s.simplerPoint(i)
 	}
 }
 
-// earlier moves the ith intervention to the earliest message of its operation that does.
-func (s *shrinker) earlier(i int) {
-	for m := 1; m < s.current.Schedule[i].Message; m++ {
+// simplerPoint moves the ith intervention to the simplest point of its operation that does. Where the
+// points of the execution are known no other is tried.
+func (s *shrinker) simplerPoint(i int) {
+	at := s.current.Schedule[i].At
+	for _, point := range s.simplerPoints(at) {
+		if s.current.Schedule[i].Kind == model.Fault && point.Kind != at.Kind && point.Kind != model.AtMessage {
+			continue // harm is done to what is on its way
+		}
 		schedule := slices.Clone(s.current.Schedule)
-		schedule[i].Message = m
+		schedule[i].At = point
 		if s.try(withSchedule(s.current, schedule)) {
 			return
 		}
 	}
+}
+
+// simplerPoints returns the points of at's operation that come before it in the canonical order.
+func (s *shrinker) simplerPoints(at model.Point) []model.Point {
+	var out []model.Point
+	if s.last.Gated {
+		for _, p := range s.last.Points {
+			if p.Op == at.Op && comparePoints(p, at) < 0 && !slices.Contains(out, p) {
+				out = append(out, p)
+			}
+		}
+		slices.SortFunc(out, comparePoints)
+		return out
+	}
+	for _, kind := range model.PointKinds() {
+		if pointRank(kind) < pointRank(at.Kind) {
+			out = append(out, model.Point{Op: at.Op, Kind: kind, Nth: 1})
+		}
+	}
+	slices.SortFunc(out, comparePoints)
+	for nth := 1; nth < at.Nth; nth++ {
+		out = append(out, model.Point{Op: at.Op, Kind: at.Kind, Nth: nth})
+	}
+	return out
 }
 
 func withSchedule(p model.Program, schedule []model.Intervention) model.Program {
@@ -60,12 +89,12 @@ func withoutInterventions(p model.Program, i, j int) model.Program {
 }
 
 // passSetup moves operations from the race into the setup, all at once and then one by one, each with
-// what comes before it in its session, and without the interventions that were anchored at them.
+// what comes before it in its session.
 func passSetup(s *shrinker) {
 	if len(s.current.Race) == 0 {
 		return
 	}
-	if s.try(moved(s.current, ids(s.current.Race))) {
+	if s.tryProjected(s.current, moved(s.current, ids(s.current.Race))) {
 		return
 	}
 	for i := 0; i < len(s.current.Race); {
@@ -75,7 +104,7 @@ func passSetup(s *shrinker) {
 				with = append(with, o.ID)
 			}
 		}
-		if n := len(s.current.Race); !s.try(moved(s.current, with)) || len(s.current.Race) >= n {
+		if n := len(s.current.Race); !s.tryProjected(s.current, moved(s.current, with)) || len(s.current.Race) >= n {
 			i++
 		}
 	}
@@ -92,8 +121,5 @@ func moved(p model.Program, opIDs []int) model.Program {
 			q.Race = append(q.Race, o)
 		}
 	}
-	q.Schedule = slices.DeleteFunc(q.Schedule, func(in model.Intervention) bool {
-		return slices.Contains(opIDs, in.Op) || in.Kind == model.Preempt && slices.Contains(opIDs, in.To)
-	})
 	return q
 }

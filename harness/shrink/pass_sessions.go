@@ -15,7 +15,7 @@ func passSessions(s *shrinker) {
 				own = append(own, o.ID)
 			}
 		}
-		s.try(s.current.Without(own...))
+		s.drop(own...)
 	}
 	if used := usedSessions(s.current); len(used) > 1 {
 		s.try(fewerSessions(mapSessions(s.current, func(int) int { return 0 })))

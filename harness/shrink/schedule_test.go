@@ -20,9 +20,9 @@ func racing(_ context.Context, p model.Program) (shrink.Outcome, error) {
 		return p.Race[i], true
 	}
 	for _, in := range p.Schedule {
-		from, ok := race(in.Op, model.KindSearch)
+		from, ok := race(in.At.Op, model.KindSearch)
 		to, also := race(in.To, model.KindIndex)
-		if !ok || !also || in.Kind != model.Preempt || in.Message < 2 || from.Project != to.Project || from.Session == to.Session {
+		if !ok || !also || in.Kind != model.Preempt || in.At.Kind != model.AtMessage || in.At.Nth < 2 || from.Project != to.Project || from.Session == to.Session {
 			continue
 		}
 		if slices.ContainsFunc(p.Setup, func(o model.Op) bool { return o.Kind == model.KindIndex && o.Project == from.Project }) {
@@ -92,7 +92,7 @@ func TestPairOfInterventions(t *testing.T) {
 		{ID: 1, Session: 0, Kind: model.KindStats}, {ID: 2, Session: 1, Kind: model.KindStats},
 	}}
 	for m := 1; m <= 4; m++ {
-		start.Schedule = append(start.Schedule, model.Intervention{Op: 1 + m%2, Message: m, To: 2 - m%2})
+		start.Schedule = append(start.Schedule, model.Intervention{At: model.Point{Op: 1 + m%2, Nth: m}, To: 2 - m%2})
 	}
 	pairs := func(_ context.Context, p model.Program) (shrink.Outcome, error) {
 		if n := len(p.Schedule); p.Len() == 2 && n > 0 && n%2 == 0 {
@@ -105,7 +105,7 @@ func TestPairOfInterventions(t *testing.T) {
 		t.Errorf("error %v, ended in\n%s", err, r.Program)
 	}
 	for _, in := range r.Program.Schedule {
-		if in.Message != 1 {
+		if in.At.Nth != 1 {
 			t.Errorf("%s: not moved to the first message", in)
 		}
 	}

@@ -21,6 +21,13 @@ type Outcome struct {
 	// LastOp is the ID of the last operation that had to run for the failure to show; 0: unknown, or
 	// it shows only at the end.
 	LastOp int
+	// Gated reports that the race ran under a gate, so that Realised and Points tell how it went.
+	Gated bool
+	// Realised are the deviations from the default schedule that happened, in order: the schedule which,
+	// without a strategy, does the same again.
+	Realised []model.Intervention
+	// Points are the points of the race, in the order in which operations were let go on from them.
+	Points []model.Point
 }
 
 // Run runs a program once. An error means that the program could not be run or judged, which says
@@ -91,8 +98,11 @@ const startTrials = 4
 // It returns an error only when there is nothing to shrink: p is not valid, cannot be run, or does not
 // fail with the fingerprint (ErrNotFailing); the result then holds p. Whatever ends the shrink later,
 // be it ctx, leaves the best program so far in the result, and Stopped says what it was.
+//
+// Where p has a strategy and the outcome tells what it did, the schedule that was realised takes its
+// place, if the program then fails in the same way.
 func Shrink(ctx context.Context, p model.Program, fingerprint string, run Run, o Options) (Result, error) {
-	s := &shrinker{ctx: ctx, run: run, options: o, fingerprint: fingerprint, passing: map[memoKey]bool{}, current: p}
+	s := &shrinker{ctx: ctx, run: run, options: o, fingerprint: fingerprint, passing: map[memoKey]bool{}, points: map[memoKey][]model.Point{}, current: p}
 	s.options.Trials = max(1, o.Trials)
 	if fingerprint == "" {
 		return s.result(), fmt.Errorf("shrink: %w: it is empty", ErrNotFailing)
@@ -119,7 +129,7 @@ func (s *shrinker) begin(p model.Program) error {
 	out, verdict := s.judge(p, trials)
 	switch verdict {
 	case failing:
-		s.current, s.lastOp = p, out.LastOp
+		s.accept(p, out)
 	case notFailing:
 		return fmt.Errorf("shrink: %w", ErrNotFailing)
 	case notRun:
@@ -167,6 +177,8 @@ type pass struct {
 func passes() []pass {
 	return []pass{
 		{name: "cut", run: passCut},
+		{name: "realised", run: passRealised},
+		{name: "mode", run: passMode},
 		{name: "chunks", run: passChunks},
 		{name: "interventions", run: passInterventions},
 		{name: "max projects", run: passMaxProjects},
@@ -181,5 +193,6 @@ func passes() []pass {
 		{name: "lateral", costly: true, run: passLateral},
 		{name: "reorder", costly: true, run: passReorder},
 		{name: "replace", costly: true, run: passReplace},
+		{name: "schedules", costly: true, run: passSchedules},
 	}
 }

@@ -24,8 +24,9 @@ type shrinker struct {
 	fingerprint string
 
 	current model.Program // the simplest failing program so far, IDs from 1
-	lastOp  int           // its outcome's LastOp
+	last    Outcome       // what came of it
 	passing map[memoKey]bool
+	points  map[memoKey][]model.Point // where the race of each program that was run came to
 
 	executions, candidates, accepted int
 	notRun                           int   // candidates passed over in this round
@@ -64,7 +65,7 @@ func (s *shrinker) try(p model.Program) bool {
 	if !Less(p, s.current) || p.Validate() != nil {
 		return false
 	}
-	key := memoKey(sha256.Sum256([]byte(p.String())))
+	key := keyOf(p)
 	if s.passing[key] {
 		return false
 	}
@@ -72,7 +73,7 @@ func (s *shrinker) try(p model.Program) bool {
 	switch v {
 	case failing:
 		s.notRunInARow = 0
-		s.current, s.lastOp = p, out.LastOp
+		s.accept(p, out)
 		s.accepted++
 		s.counts[s.counting].Accepted++
 		return true
@@ -89,6 +90,39 @@ func (s *shrinker) try(p model.Program) bool {
 		}
 	}
 	return false
+}
+
+func keyOf(p model.Program) memoKey { return sha256.Sum256([]byte(p.String())) }
+
+// accept makes p, which failed, the current program. One that failed under a strategy gives way to the
+// same program with the schedule that the strategy made, if that fails in the same way: only an explicit
+// schedule can be made smaller bit by bit.
+//
+// The interventions of an explicit schedule are put in the order in which they happened, which changes
+// nothing but how they read.
+func (s *shrinker) accept(p model.Program, out Outcome) {
+	s.current, s.last = p, out
+	if !out.Gated {
+		return
+	}
+	if p.Strategy == (model.Strategy{}) {
+		if slices.Equal(inOrder(p.Schedule), inOrder(out.Realised)) {
+			s.current = withSchedule(p, out.Realised)
+		}
+		return
+	}
+	q := withSchedule(p, realised(p, out))
+	q.Strategy = model.Strategy{}
+	key := keyOf(q)
+	if s.passing[key] || q.Validate() != nil {
+		return
+	}
+	switch out, v := s.judge(q, s.options.Trials); v {
+	case failing:
+		s.accept(q, out)
+	case notFailing:
+		s.passing[key] = true
+	}
 }
 
 // judge runs p until it fails with the fingerprint, at most so many times.
@@ -118,6 +152,9 @@ func (s *shrinker) execute(p model.Program) (Outcome, bool) {
 			s.options.Progress(Progress{s.counts[s.counting].Name, s.executions, s.current.Len(), len(s.current.Schedule)})
 		}
 		if err == nil {
+			if out.Gated {
+				s.points[keyOf(p)] = out.Points
+			}
 			return out, true
 		}
 		s.lastErr = err

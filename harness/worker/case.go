@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"runtime"
 	"time"
 
 	"github.com/tenantstorm/tenantstorm/harness"
 	"github.com/tenantstorm/tenantstorm/harness/audit"
 	"github.com/tenantstorm/tenantstorm/harness/check"
+	"github.com/tenantstorm/tenantstorm/harness/gate"
 	"github.com/tenantstorm/tenantstorm/harness/history"
 	"github.com/tenantstorm/tenantstorm/harness/pgwire"
 	"github.com/tenantstorm/tenantstorm/model"
@@ -38,13 +40,18 @@ type bench struct {
 	control *harness.Control
 	log     io.Writer
 	warm    *pgwire.Warm
+	cold    *pgwire.Warm // keeps nothing
+	locks   *gate.Locks
+	procs   int // GOMAXPROCS as the process began
 	cases   int
 	dirty   bool // the last case broke: what it left is not to be recycled
 }
 
 func newBench(target harness.Target, dsn, prefix string, log io.Writer) *bench {
 	return &bench{
-		target: target, control: harness.NewControl(dsn), log: log, warm: pgwire.NewWarm(nil, parkedBackends),
+		target: target, control: harness.NewControl(dsn), log: log,
+		warm: pgwire.NewWarm(nil, parkedBackends), cold: pgwire.NewWarm(nil, 0),
+		locks: gate.NewLocks(dsn), procs: runtime.GOMAXPROCS(0),
 		env: harness.Env{DSN: dsn, Prefix: prefix, Logger: slog.New(slog.NewTextHandler(log, nil))},
 	}
 }
@@ -71,9 +78,9 @@ func (b *bench) run(ctx context.Context, c Case, begin func(history.Entry)) Repo
 	if c.Quick {
 		opts.Settle = quickSettle
 	}
-	env := b.env
-	if !fresh {
-		env.Dial = b.warm.Dial
+	env, g := b.envOf(p, fresh)
+	if g != nil {
+		defer g.Close()
 	}
 	run, err := harness.Start(ctx, b.target, env, p)
 	if err != nil {
@@ -81,7 +88,13 @@ func (b *bench) run(ctx context.Context, c Case, begin func(history.Entry)) Repo
 		return report
 	}
 	run.Begin = begin
+	if g != nil {
+		run.Under(g)
+	}
 	err = run.Execute(ctx)
+	if err == nil && g != nil && run.Alive() {
+		run.History.Outside, err = run.Outside(ctx, b.control)
+	}
 	if err == nil && run.Alive() {
 		err = audit.Service(ctx, run, b.control, opts)
 	}
@@ -107,6 +120,31 @@ func (b *bench) run(ctx context.Context, c Case, begin func(history.Entry)) Repo
 	return report
 }
 
+// envOf returns where a program's service runs: under a gate, on backends that are kept, or on new ones.
+func (b *bench) envOf(p model.Program, fresh bool) (harness.Env, *gate.Gate) {
+	env := b.env
+	if p.Mode != model.Gated {
+		if runtime.GOMAXPROCS(0) != b.procs {
+			runtime.GOMAXPROCS(b.procs)
+		}
+		if !fresh {
+			env.Dial = b.warm.Dial
+		}
+		return env, nil
+	}
+	// What happens between two messages is then nearly the same every time.
+	if runtime.GOMAXPROCS(0) != 1 {
+		runtime.GOMAXPROCS(1)
+	}
+	dial := b.warm.DialLingering
+	if fresh {
+		dial = b.cold.DialLingering
+	}
+	g := gate.New(gate.Options{Dial: dial, Locks: b.locks, Hide: []string{b.env.Prefix}})
+	env.Dial, env.ConfigurePool = g.Dial, g.Configure
+	return env, g
+}
+
 // reset empties the worker's databases, or drops them.
 func (b *bench) reset(ctx context.Context, drop bool) error {
 	if drop || b.target.Reset == nil {
@@ -120,7 +158,7 @@ func (b *bench) reset(ctx context.Context, drop bool) error {
 
 // close drops what the worker made.
 func (b *bench) close(ctx context.Context) error {
-	err := errors.Join(b.warm.Close(), b.control.DropDatabases(ctx, b.env.Prefix))
+	err := errors.Join(b.warm.Close(), b.locks.Close(ctx), b.control.DropDatabases(ctx, b.env.Prefix))
 	if e := b.control.Close(ctx); err == nil {
 		err = e
 	}

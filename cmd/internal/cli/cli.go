@@ -67,7 +67,7 @@ what it promises, and shrinks each failure to the smallest program that still sh
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w; see '%s --help'", err, cmd.CommandPath())
 	})
-	root.AddCommand(newStorm(s), newReplay(s), newPrint(s), newSelftest(s), newListFaults(s), newDoctor(s), newGenerateRepo(s), newVersion(s))
+	root.AddCommand(newStorm(s), newReplay(s), newPrint(s), newSelftest(s), newListFaults(s), newDoctor(s), newGenerateRepo(s), newBench(s), newStress(s), newBaseline(s), newVersion(s))
 	return root
 }
 

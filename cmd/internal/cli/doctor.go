@@ -27,11 +27,14 @@ func newDoctor(s streams) *cobra.Command {
 		Use:   "doctor",
 		Short: "Say what this machine offers, and how to get what is missing",
 		Long: `doctor looks at every way to get a PostgreSQL and says which can be had, and what to do about the others.
-Then it opens the one that a storm would take and says how many workers there is room for.
+Then it opens the one that a storm would take and says how many workers there is room for. To see whether
+PostgreSQL could be downloaded it asks the repository for an answer, and downloads nothing unless --postgres
+(or ` + postgres.EnvSpec + `) says download.
 
 Exit codes: 0 a storm can run, 2 it cannot.`,
 		Example: `  tenantstorm doctor
   tenantstorm doctor --postgres 'postgres://me@db.test/postgres'
+  tenantstorm doctor --postgres download:17
   tenantstorm doctor --json`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context(), s) },
@@ -55,6 +58,8 @@ type doctorJSON struct {
 type providerJSON struct {
 	Name      string `json:"name"`
 	Available bool   `json:"available"`
+	About     string `json:"about"`             // what it is, and what it needs
+	Taken     string `json:"taken"`             // when
 	Reason    string `json:"reason,omitempty"`  // why not
 	WayOut    string `json:"way_out,omitempty"` // what to do about it
 }
@@ -94,28 +99,45 @@ func (f *doctorFlags) providers(ctx context.Context, options postgres.Options) [
 	}
 	image, isImage := strings.CutPrefix(spec, "docker:")
 	binaries, isBinaries := strings.CutPrefix(spec, "local:")
+	version, isVersion := strings.CutPrefix(spec, "download:")
 	if !isImage {
 		image = ""
 	}
 	if !isBinaries {
 		binaries = ""
 	}
+	if !isVersion {
+		version = ""
+	}
 	rows := []providerJSON{
 		available(ctx, postgres.NewDocker(image, options)),
 		available(ctx, postgres.NewLocal(binaries, options)),
+		available(ctx, postgres.NewDownload(version, options)),
 	}
-	switch {
-	case spec == "" || spec == "auto":
-		return append(rows, providerJSON{Name: "dsn", Reason: "none is named",
-			WayOut: "name one with --postgres postgres://user@host:5432/postgres, or the same in " + postgres.EnvSpec})
-	case isImage || isBinaries || !strings.ContainsAny(spec, "=/"):
-		return rows // another way than a DSN
+	dsn := providerJSON{Name: "dsn", Reason: "none is named",
+		WayOut: "name one with --postgres postgres://user@host:5432/postgres, or the same in " + postgres.EnvSpec}
+	if !isImage && !isBinaries && !isVersion && strings.ContainsAny(spec, "=/") {
+		if named, err := postgres.NewDSN(spec, options); err != nil {
+			dsn = providerJSON{Name: "dsn", Reason: err.Error()}
+		} else {
+			dsn = available(ctx, named)
+		}
 	}
-	dsn, err := postgres.NewDSN(spec, options)
-	if err != nil {
-		return append(rows, providerJSON{Name: "dsn", Reason: err.Error()})
+	rows = append(rows, dsn)
+	for i := range rows {
+		about := aboutProviders[rows[i].Name]
+		rows[i].About, rows[i].Taken = about.what, about.taken
 	}
-	return append(rows, available(ctx, dsn))
+	return rows
+}
+
+// aboutProviders says of each provider, by its name, what it is and needs, and when it is taken.
+var aboutProviders = map[string]struct{ what, taken string }{
+	"docker": {"a container", "by auto first; asked for with --postgres docker or docker:IMAGE"},
+	"local":  {"this machine's own binaries", "by auto where Docker gives none; asked for with --postgres local or local:BINDIR"},
+	"download": {"binaries from Maven Central, kept in the user's cache; needs Linux, and once a network",
+		"only when asked for with --postgres download or download:VERSION, or the same in " + postgres.EnvSpec + "; never by auto alone"},
+	"dsn": {"a server that runs already", "only when it is named"},
 }
 
 func available(ctx context.Context, p postgres.Provider) providerJSON {
@@ -167,7 +189,11 @@ func printDoctor(w io.Writer, r doctorJSON) error {
 		if p.Available {
 			word = "yes"
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\n", p.Name, word, firstLine(p.Reason))
+		fmt.Fprintf(t, "%s\t%s\t%s\n", p.Name, word, p.About)
+		fmt.Fprintf(t, "\t\ttaken %s\n", p.Taken)
+		if p.Reason != "" {
+			fmt.Fprintf(t, "\t\t%s\n", firstLine(p.Reason))
+		}
 		if p.WayOut != "" {
 			fmt.Fprintf(t, "\t\t→ %s\n", p.WayOut)
 		}

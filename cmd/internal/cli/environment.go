@@ -40,7 +40,8 @@ func registerWorkers(flags *pflag.FlagSet, workers *int) {
 }
 
 func registerPostgres(flags *pflag.FlagSet, spec *string) {
-	flags.StringVar(spec, "postgres", "auto", "where PostgreSQL comes from: auto, docker, local, or a DSN (`source`)")
+	flags.StringVar(spec, "postgres", "auto", "where PostgreSQL comes from (`source`): auto (what "+postgres.EnvSpec+" says, else docker, else local), docker[:IMAGE], "+
+		"local[:BINDIR], download[:VERSION] (binaries from Maven Central, only when asked for), or a DSN")
 }
 
 // maxWorkers is how many workers are started by default, cores allowing; mostWorkers how many may be.

@@ -64,6 +64,9 @@ func printRepro(w io.Writer, r repro.Repro, path string) error {
 		worker = "BINARY"
 	}
 	fmt.Fprintf(&b, "\nreplay: %s\n", replayCommand(worker, path))
+	if page := repro.Visualization(path); page != "" {
+		fmt.Fprintf(&b, "visualisation: %s\n", page)
+	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }

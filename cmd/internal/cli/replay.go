@@ -51,12 +51,13 @@ Exit codes: 0 not reproduced, 1 reproduced, 125 anything else, so that git bisec
 
 // replayJSON is what replay --json prints.
 type replayJSON struct {
-	Times       int    `json:"times"`
-	Reproduced  int    `json:"reproduced"`
-	Diverged    int    `json:"diverged"`
-	Other       int    `json:"other"`
-	Unknown     int    `json:"unknown"`
-	Fingerprint string `json:"fingerprint"`
+	Times         int    `json:"times"`
+	Reproduced    int    `json:"reproduced"`
+	Diverged      int    `json:"diverged"`
+	Other         int    `json:"other"`
+	Unknown       int    `json:"unknown"`
+	Fingerprint   string `json:"fingerprint"`
+	Visualization string `json:"visualization,omitempty"` // the page that was written with the repro
 }
 
 func (f *replayFlags) run(ctx context.Context, s streams, path string) (err error) {
@@ -95,7 +96,7 @@ func (f *replayFlags) run(ctx context.Context, s streams, path string) (err erro
 		return stopped
 	}
 	screen.close()
-	if err := f.print(s.out, r, done); err != nil {
+	if err := f.print(s.out, r, done, repro.Visualization(path)); err != nil {
 		return err
 	}
 	err = replayExit(done)
@@ -130,7 +131,7 @@ func warnVersions(screen *screen, was, now repro.Meta) {
 	}
 }
 
-func (f *replayFlags) print(w io.Writer, r repro.Repro, done hunt.Replayed) error {
+func (f *replayFlags) print(w io.Writer, r repro.Repro, done hunt.Replayed, page string) error {
 	others := 0
 	var names []string
 	for name, n := range done.Other {
@@ -143,7 +144,7 @@ func (f *replayFlags) print(w io.Writer, r repro.Repro, done hunt.Replayed) erro
 		if done.Violation != nil {
 			fingerprint = done.Violation.Fingerprint()
 		}
-		return printJSON(w, replayJSON{Times: done.Times, Reproduced: done.Same, Other: others, Unknown: done.Unknown, Fingerprint: fingerprint})
+		return printJSON(w, replayJSON{Times: done.Times, Reproduced: done.Same, Other: others, Unknown: done.Unknown, Fingerprint: fingerprint, Visualization: page})
 	}
 	var err error
 	say := func(format string, v ...any) {
@@ -157,6 +158,9 @@ func (f *replayFlags) print(w io.Writer, r repro.Repro, done hunt.Replayed) erro
 		say("REPRODUCED %d of %d: %s\n\n  %s", done.Same, done.Times, done.Violation.Fingerprint(), violationOf(done.Violation))
 		for _, line := range repro.Lines(done.History) {
 			say("    %s", line)
+		}
+		if page != "" {
+			say("\n  visualisation of when it was found: %s", page)
 		}
 	case len(names) > 0:
 		say("ANOTHER VIOLATION in %d of %d: %v\n\n  %s", others, done.Times, names, violationOf(done.Last.Verdict.First()))

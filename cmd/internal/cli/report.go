@@ -9,6 +9,7 @@ import (
 
 	"github.com/tenantstorm/tenantstorm/harness/check"
 	"github.com/tenantstorm/tenantstorm/harness/hunt"
+	"github.com/tenantstorm/tenantstorm/harness/repro"
 	"github.com/tenantstorm/tenantstorm/model"
 )
 
@@ -27,6 +28,9 @@ type stormJSON struct {
 	Unknown     int           `json:"unknown,omitempty"`  // cases whose worker was killed from outside
 	Interrupted bool          `json:"interrupted,omitempty"`
 	Error       string        `json:"error,omitempty"` // why the search ended before its time
+	// Cases that could not be run, though they count as drawn, and why the last of them could not.
+	EnvironmentErrors    int    `json:"environment_errors,omitempty"`
+	LastEnvironmentError string `json:"last_environment_error,omitempty"`
 }
 
 type findingJSON struct {
@@ -35,6 +39,7 @@ type findingJSON struct {
 	Operations       int     `json:"operations"`
 	Interventions    int     `json:"interventions"`
 	Repro            string  `json:"repro"`
+	Visualization    string  `json:"visualization,omitempty"` // a page beside the repro, of operations that no order explains
 	Sentence         string  `json:"sentence"`
 	Case             int     `json:"case"` // number of the case that first showed it
 	Reproduced       int     `json:"reproduced"`
@@ -57,11 +62,12 @@ func stormReport(sum hunt.Summary, mode model.Mode, source string, seed uint64) 
 		Verdict: sum.Verdict.String(), Mode: mode.String(), Postgres: source, Seed: seed, Executions: sum.Executions,
 		Operations: sum.Operations, Seconds: sum.Elapsed.Seconds(), Findings: []findingJSON{},
 		Unconfirmed: sum.Unconfirmed, Accepted: sum.Accepted, Unknown: sum.Unknown, Interrupted: sum.Interrupted,
+		EnvironmentErrors: sum.EnvironmentErrors, LastEnvironmentError: repro.Redact(sum.LastEnvironmentError),
 	}
 	for _, f := range sum.Findings {
 		r.Findings = append(r.Findings, findingJSON{
 			Fingerprint: f.Fingerprint, Invariant: f.Violation.Invariant, Operations: f.Operations, Interventions: f.Interventions,
-			Repro: f.Repro, Sentence: f.Violation.Sentence, Case: f.Case, Reproduced: f.Reproduced, Trials: f.Trials, Minimal: f.Minimal,
+			Repro: f.Repro, Visualization: repro.Visualization(f.Repro), Sentence: f.Violation.Sentence, Case: f.Case, Reproduced: f.Reproduced, Trials: f.Trials, Minimal: f.Minimal,
 			Executions: f.Executions, ShrinkExecutions: f.Shrink, Seconds: f.FoundAfter.Seconds(),
 		})
 	}
@@ -92,6 +98,9 @@ func printStorm(w io.Writer, sum hunt.Summary, f *stormFlags) error {
 	if sum.Unknown > 0 {
 		fmt.Fprintf(&b, "%s ended unknown: their workers were killed from outside\n", count(sum.Unknown, "case"))
 	}
+	if sum.EnvironmentErrors > 0 {
+		fmt.Fprintf(&b, "%s could not be run; the last: %s\n", count(sum.EnvironmentErrors, "case"), repro.Redact(firstLine(sum.LastEnvironmentError)))
+	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -120,6 +129,9 @@ func writeFinding(b *strings.Builder, n int, f hunt.Finding, worker string) {
 		f.Case, clock(f.FoundAfter), count(f.Operations, "operation"), size, count(f.Shrink, "execution"), f.Reproduced, f.Trials)
 	if f.Repro != "" {
 		fmt.Fprintf(b, "  replay: %s\n", replayCommand(worker, f.Repro))
+		if page := repro.Visualization(f.Repro); page != "" {
+			fmt.Fprintf(b, "  visualisation: %s\n", page)
+		}
 	}
 }
 

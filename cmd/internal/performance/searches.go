@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -14,14 +15,16 @@ import (
 	"github.com/tenantstorm/tenantstorm/fixtures/target"
 	"github.com/tenantstorm/tenantstorm/harness"
 	"github.com/tenantstorm/tenantstorm/harness/check"
+	"github.com/tenantstorm/tenantstorm/harness/history"
 	"github.com/tenantstorm/tenantstorm/model"
 )
 
 const (
-	searchProjects = 4     // searched in turn
-	searchBar      = 0.8   // of what bare pgx does
-	searchSlices   = 6     // of a round: so often the three take turns within it
-	freeLength     = 1_900 // searches of a program in free mode
+	searchProjects = 4      // searched in turn
+	searchBar      = 0.8    // of what bare pgx does
+	searchSlices   = 6      // of a round: so often the three take turns within it
+	freeLength     = 12_000 // searches of a program in free mode
+	freeWarmUp     = 50     // searches of each session that do not count, as connections open and plans settle
 )
 
 // searches compares the service, by itself and under the harness, with the statements it sends.
@@ -30,8 +33,9 @@ func (l *lab) searches(ctx context.Context) (s section, err error) {
 	s.text = fmt.Sprintf("Every session searches %d projects of %d files in turn. Bare pgx is one pgxpool a project with as many "+
 		"connections, running the very statement and arguments that the service was seen to send, prepared. The service is called "+
 		"by itself; free mode is the whole harness: a program of searches in free mode, every answer recorded (and then judged, "+
-		"outside the time), counted from its middle, when all connections are open. The data is small on purpose: the faster the statement, the more the service's own share shows.",
-		searchProjects, model.MaxFiles)
+		"outside the time). Like the others it is counted while all sessions are at it and warm: from when the last has done %d searches "+
+		"until the first has done all. The data is small on purpose: the faster the statement, the more the service's own share shows.",
+		searchProjects, model.MaxFiles, freeWarmUp)
 	s.table.row("sessions", "bare pgx", "service", "service ÷ pgx", "min – max", "free mode", "free mode ÷ pgx", "min – max")
 	for _, sessions := range []int{1, 4, 16} {
 		var bare, service, free sample
@@ -141,7 +145,7 @@ func rate(ctx context.Context, sessions int, during time.Duration, open func(ses
 }
 
 // freeSearches runs a program of so many searches in free mode, as a worker does, and returns the
-// searches a second of the second half of its race.
+// searches a second while all sessions were at it and warm.
 func (l *lab) freeSearches(ctx context.Context, prefix string, sessions, searches int) (perSecond float64, err error) {
 	p := model.Program{Mode: model.Free, MaxProjects: codesearch.DefaultMaxProjects, Projects: searchProjects, Sessions: sessions}
 	for project := range searchProjects {
@@ -160,13 +164,31 @@ func (l *lab) freeSearches(ctx context.Context, prefix string, sessions, searche
 	if v := check.Judge(p, run.History); v.Status != check.Pass {
 		return 0, notPassed(model.Program{Mode: p.Mode}, v)
 	}
-	// In the first half every session still opens connections, which the others have open.
-	entries := run.History.Entries[len(p.Setup)+len(p.Race)/2:]
-	var last time.Duration
+	return together(run.History.Entries[len(p.Setup):], sessions)
+}
+
+// together returns the searches a second while all sessions were at it. What is before that opens
+// connections, which the others have open; what is after it runs with fewer sessions.
+func together(entries []history.Entry, sessions int) (perSecond float64, err error) {
+	done, until := make([]int, sessions), make([]time.Duration, sessions)
+	var from time.Duration
 	for _, e := range entries {
-		last = max(last, e.End)
+		if done[e.Op.Session]++; done[e.Op.Session] <= freeWarmUp {
+			from = max(from, e.End)
+		}
+		until[e.Op.Session] = max(until[e.Op.Session], e.End)
 	}
-	return float64(len(entries)) / (last - entries[0].Start).Seconds(), nil
+	to := slices.Min(until)
+	if to <= from {
+		return 0, errors.New("free mode: a session was over before another was warm, so there is nothing to count")
+	}
+	n := 0
+	for _, e := range entries {
+		if from < e.End && e.End <= to {
+			n++
+		}
+	}
+	return float64(n) / (to - from).Seconds(), nil
 }
 
 func closeRun(ctx context.Context, run *harness.Run) error {

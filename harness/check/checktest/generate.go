@@ -46,6 +46,7 @@ func Correct(src model.Source, o Options) (model.Program, history.History) {
 	for i := range s.active {
 		s.active[i] = model.Active
 	}
+	s.history.Entries = make([]history.Entry, 0, o.Operations+o.Projects)
 	var now time.Duration
 	for p := range o.Projects {
 		c := s.begin(model.Op{Session: 0, Kind: model.KindIndex, Project: p, Revision: s.nextRevision(), Files: mostFiles}, now)

@@ -1,0 +1,249 @@
+package gate
+
+import (
+	"context"
+	"maps"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/tenantstorm/tenantstorm/harness/history"
+	"github.com/tenantstorm/tenantstorm/harness/pgwire"
+	"github.com/tenantstorm/tenantstorm/model"
+)
+
+// Options of a gate.
+type Options struct {
+	// Dial connects to the server. It should be one whose connections close synchronously, as
+	// pgwire.Warm's DialLingering does.
+	Dial pgwire.DialFunc
+	// Locks asks PostgreSQL who waits for whom.
+	Locks *Locks
+	// Hide are texts that stand for what differs between executions, such as the names of databases: in
+	// labels each is replaced by "…".
+	Hide []string
+}
+
+// Gate stands between a service and PostgreSQL for one case. Outside of [Gate.Run] it is open: everything
+// passes, and is counted. Safe for concurrent use; one Run at a time.
+type Gate struct {
+	front *pgwire.Front
+	locks *Locks
+	hide  []string
+
+	mu      sync.Mutex
+	changed sync.Cond
+	on      bool
+	parked  []*unit
+	serial  int // of units
+	states  map[*pgwire.Link]state
+	moving  int // links in state executing
+	owners  map[*pgwire.Link]int // the operation a link works for
+	order   map[*pgwire.Link]int // links in the order of their opening
+	counted map[model.Point]int // by operation and kind, Nth being 0: how many there were
+	traffic map[int]*history.Traffic
+	broken  []string
+}
+
+// state is what the server does for a link.
+type state int
+
+const (
+	idle      state = iota
+	executing       // a reply is owed
+	waiting         // a reply is owed, and waits for a lock
+	held            // the reply has come, and the client has not been given it
+)
+
+// unit is something that is stopped at a point.
+type unit struct {
+	point  model.Point
+	label  string
+	serial int
+	batch  *pgwire.Batch // what is to be sent,
+	resume chan struct{} // or whom to wake
+}
+
+// New returns an open gate.
+func New(o Options) *Gate {
+	g := &Gate{
+		locks: o.Locks, hide: o.Hide,
+		states: map[*pgwire.Link]state{}, owners: map[*pgwire.Link]int{}, counted: map[model.Point]int{},
+		order: map[*pgwire.Link]int{}, traffic: map[int]*history.Traffic{},
+	}
+	g.changed.L = &g.mu
+	g.front = pgwire.NewFront(o.Dial, g)
+	return g
+}
+
+// Dial is the dial function that the service has to use.
+func (g *Gate) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+	return g.front.Dial(ctx, network, address)
+}
+
+// Close ends every connection that is left.
+func (g *Gate) Close() error {
+	g.open()
+	return g.front.Close()
+}
+
+type opKey struct{}
+
+// WithOp returns a context that names an operation: what is done under it is done for that operation.
+func WithOp(ctx context.Context, op int) context.Context { return context.WithValue(ctx, opKey{}, op) }
+
+// opOf returns the operation that a context names; 0 if it names none.
+func opOf(ctx context.Context) int {
+	op, _ := ctx.Value(opKey{}).(int)
+	return op
+}
+
+// Traffic returns what an operation exchanged with the server so far.
+func (g *Gate) Traffic(op int) history.Traffic {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return *g.trafficOf(op)
+}
+
+func (g *Gate) trafficOf(op int) *history.Traffic {
+	t := g.traffic[op]
+	if t == nil {
+		t = &history.Traffic{}
+		g.traffic[op] = t
+	}
+	return t
+}
+
+// Broken returns why connections broke, where neither side had closed them.
+func (g *Gate) Broken() []string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Clone(g.broken)
+}
+
+// PIDs returns the process ids of the backends that the gate's connections have.
+func (g *Gate) PIDs() []uint32 {
+	var pids []uint32
+	for _, l := range g.front.Links() {
+		if pid := l.PID(); pid != 0 {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// park stops a unit at the next point of its kind. It wants the mutex held.
+func (g *Gate) park(u *unit) {
+	g.serial++
+	u.serial = g.serial
+	g.parked = append(g.parked, u)
+	g.changed.Broadcast()
+}
+
+// next counts a point of an operation. It wants the mutex held.
+func (g *Gate) next(op int, kind model.PointKind) model.Point {
+	of := model.Point{Op: op, Kind: kind}
+	g.counted[of]++
+	of.Nth = g.counted[of]
+	return of
+}
+
+// yield stops the calling goroutine at a point while the gate is shut.
+func (g *Gate) yield(op int, kind model.PointKind, label string) {
+	g.mu.Lock()
+	at := g.next(op, kind)
+	if !g.on || op == 0 {
+		g.mu.Unlock()
+		return
+	}
+	u := &unit{point: at, label: label, resume: make(chan struct{})}
+	g.park(u)
+	g.mu.Unlock()
+	<-u.resume
+}
+
+// open lets everything go on, and from now on pass.
+func (g *Gate) open() {
+	g.mu.Lock()
+	g.on = false
+	parked := g.parked
+	g.parked = nil
+	g.changed.Broadcast()
+	g.mu.Unlock()
+	for _, u := range parked {
+		u.release()
+	}
+	// Replies that were kept back for the sake of order have none any more.
+	g.mu.Lock()
+	links := slices.Collect(maps.Keys(g.states))
+	g.mu.Unlock()
+	for _, l := range links {
+		g.mu.Lock()
+		if s := g.states[l]; s == waiting || s == held {
+			g.set(l, executing)
+		}
+		g.mu.Unlock()
+		l.Deliver()
+	}
+}
+
+func (u *unit) release() {
+	if u.batch != nil {
+		u.batch.Send()
+		return
+	}
+	close(u.resume)
+}
+
+// set changes a link's state. It wants the mutex held.
+func (g *Gate) set(l *pgwire.Link, to state) {
+	was := g.states[l]
+	if was == executing {
+		g.moving--
+	}
+	if to == executing {
+		g.moving++
+	}
+	if to == idle {
+		delete(g.states, l)
+	} else {
+		g.states[l] = to
+	}
+	g.changed.Broadcast()
+}
+
+// labelLength is how many bytes of a statement a label shows.
+const labelLength = 60
+
+// label shortens a statement to what people need to recognise it.
+func (g *Gate) label(text string) string {
+	for _, h := range g.hide {
+		text = strings.ReplaceAll(text, h, "…")
+	}
+	text = strings.Join(strings.Fields(text), " ")
+	if len(text) > labelLength {
+		text = strings.ToValidUTF8(text[:labelLength], "") + "…"
+	}
+	return text
+}
+
+// patience is how long a service that does not move is waited for, where nothing else is said.
+const patience = model.DefaultDeadline
+
+func orPatience(d time.Duration) time.Duration {
+	if d <= 0 {
+		return patience
+	}
+	return d
+}
+
+func sortUnits(units []*unit) {
+	slices.SortFunc(units, func(a, b *unit) int {
+		if a.point.Op != b.point.Op {
+			return a.point.Op - b.point.Op
+		}
+		return a.serial - b.serial
+	})
+}

@@ -1,0 +1,293 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/tenantstorm/tenantstorm/harness/history"
+	"github.com/tenantstorm/tenantstorm/model"
+)
+
+// Op is an operation of a race.
+type Op struct {
+	ID  int
+	Run func() // executes it to its end
+}
+
+// Plan is what to run, and how.
+type Plan struct {
+	// Sessions are the operations of each session, in their order.
+	Sessions [][]Op
+	// Schedule lists deviations from the default, and faults.
+	Schedule []model.Intervention
+	// Strategy chooses where the schedule says nothing.
+	Strategy Strategy
+	// Cancel cancels an operation's context, for a fault that asks for it.
+	Cancel func(op int)
+	// Patience is how long a service that does not move is waited for; 0: five seconds.
+	Patience time.Duration
+}
+
+// Outcome is what came of a run.
+type Outcome struct {
+	Steps    []history.Step
+	Realised []model.Intervention // every deviation from the default that was made, faults included
+	Diverged []string             // interventions of the schedule that could not happen
+	// Stuck are the operations that do not end, because nothing is left that could let them go on.
+	Stuck []int
+	// Why they do not, for people: who waits for whom.
+	Why string
+	// Ended is closed when every operation has ended; those that are stuck may still do so when their
+	// contexts are cancelled.
+	Ended <-chan struct{}
+}
+
+// ErrFault: the schedule asks for a fault that cannot be done.
+var ErrFault = errors.New("gate: fault not available")
+
+// memory is how much a run may use before the garbage collector, which moves goroutines about, is let in.
+const memory = 1 << 30
+
+// Run runs a plan: the sessions race, and the gate lets one thread go on at a time. It returns when every
+// operation has ended and everything that the service started for them rests, or when nothing can move any
+// more. An error is the environment's, or ctx's. Operations that are stuck still run when Run has returned;
+// the gate is open again.
+func (g *Gate) Run(ctx context.Context, p Plan) (Outcome, error) {
+	for _, in := range p.Schedule {
+		if in.Kind == model.Fault && in.Fault != "cancel" {
+			return Outcome{}, fmt.Errorf("%w: %s", ErrFault, in)
+		}
+	}
+	percent, limit := debug.SetGCPercent(-1), debug.SetMemoryLimit(memory)
+	defer func() {
+		debug.SetMemoryLimit(limit)
+		debug.SetGCPercent(percent)
+	}()
+	r := &run{g: g, p: p, sessions: map[int]int{}, left: map[int]bool{}, current: -1, strategy: newReplay(p.Schedule, p.Strategy)}
+	r.settler = newSettler(ctx, g, orPatience(p.Patience))
+	defer r.close()
+	if err := r.settle(); err != nil {
+		return Outcome{}, fmt.Errorf("before the race: %w", err)
+	}
+	g.mu.Lock()
+	g.on = true
+	g.mu.Unlock()
+	defer g.open()
+	r.start()
+	err := r.loop()
+	r.out.Diverged = r.strategy.End()
+	for _, in := range r.faults() {
+		r.out.Diverged = append(r.out.Diverged, fmt.Sprintf("%s: #%d never came to that point", in, in.At.Op))
+	}
+	g.open()
+	ended := make(chan struct{})
+	r.out.Ended = ended
+	if err == nil && len(r.out.Stuck) == 0 {
+		r.threads.Wait()
+		close(ended)
+	} else {
+		go func() {
+			r.threads.Wait()
+			close(ended)
+		}()
+	}
+	return r.out, err
+}
+
+// run is one Run.
+type run struct {
+	*settler
+	g        *Gate
+	p        Plan
+	strategy Strategy
+	threads  sync.WaitGroup
+	sessions map[int]int // by operation
+	out      Outcome
+	current  int // the operation that went on last
+	applied  []bool
+
+	left map[int]bool // operations that have not ended; the gate's mutex guards it
+}
+
+// start starts a goroutine a session. They come to the gate in the order of the sessions' first
+// operations only as the scheduler lets them, which does not matter: each parks before it begins.
+func (r *run) start() {
+	r.applied = make([]bool, len(r.p.Schedule))
+	n := 0
+	for _, ops := range r.p.Sessions {
+		if len(ops) == 0 {
+			continue
+		}
+		for _, o := range ops {
+			r.sessions[o.ID] = n
+			r.left[o.ID] = true
+		}
+		n++
+		r.threads.Go(func() {
+			for _, o := range ops {
+				r.g.yield(o.ID, model.AtStart, "")
+				o.Run()
+				r.g.mu.Lock()
+				delete(r.left, o.ID)
+				r.g.changed.Broadcast()
+				r.g.mu.Unlock()
+			}
+		})
+	}
+	r.strategy.Begin(n)
+}
+
+func (r *run) loop() error {
+	for {
+		if err := r.settle(); err != nil {
+			return r.restless(err)
+		}
+		units, over := r.look()
+		if len(units) == 0 {
+			if over {
+				return nil
+			}
+			moved, err := r.wait()
+			if err != nil || !moved {
+				return r.stuck(err, "nothing can go on")
+			}
+			continue
+		}
+		if u := r.choose(units); u != nil {
+			r.release(u)
+		}
+	}
+}
+
+// look returns what is parked, sorted, and whether everything has ended.
+func (r *run) look() (units []*unit, over bool) {
+	r.g.mu.Lock()
+	defer r.g.mu.Unlock()
+	units = slices.Clone(r.g.parked)
+	sortUnits(units)
+	return units, len(r.left) == 0 && len(r.g.states) == 0
+}
+
+// wait waits for something that wakes by itself, as what sleeps does, and reports whether anything did.
+func (r *run) wait() (moved bool, err error) {
+	g := r.g
+	late := false
+	timer := time.AfterFunc(r.limit, func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		late = true
+		g.changed.Broadcast()
+	})
+	defer timer.Stop()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	before := len(r.left)
+	for {
+		switch {
+		case r.ctx.Err() != nil:
+			return false, r.ctx.Err()
+		case len(g.parked) > 0 || g.moving > 0 || len(r.left) != before || len(g.links(held)) > 0:
+			return true, nil
+		case late:
+			return false, nil
+		}
+		g.changed.Wait()
+	}
+}
+
+// restless makes a finding of a service that does not come to rest.
+func (r *run) restless(err error) error {
+	if errors.Is(err, ErrRestless) {
+		return r.stuck(nil, err.Error())
+	}
+	return err
+}
+
+// stuck notes which operations do not end, and why.
+func (r *run) stuck(err error, why string) error {
+	if err != nil {
+		return err
+	}
+	r.g.mu.Lock()
+	for op := range r.left {
+		r.out.Stuck = append(r.out.Stuck, op)
+	}
+	r.g.mu.Unlock()
+	slices.Sort(r.out.Stuck)
+	r.out.Why = why + "\n" + r.g.waitGraph(r.ctx)
+	return nil
+}
+
+// choose returns the unit that goes on; nil when a fault was done instead, after which everything has to
+// come to rest again.
+func (r *run) choose(units []*unit) *unit {
+	if units[0].point.Op == 0 {
+		return units[0] // nobody's in particular: it is out of the way first, without a choice
+	}
+	c := Choice{Step: len(r.out.Steps)}
+	var heads []*unit
+	for _, u := range units {
+		if n := len(heads); n > 0 && heads[n-1].point.Op == u.point.Op {
+			continue // within an operation, what came first goes first
+		}
+		if u.point.Op == r.current {
+			c.Default = len(heads)
+		}
+		heads = append(heads, u)
+		c.Ready = append(c.Ready, Thread{At: u.point, Session: r.sessions[u.point.Op]})
+	}
+	chosen := heads[r.strategy.Next(c)]
+	if by := heads[c.Default]; chosen != by {
+		r.out.Realised = append(r.out.Realised, model.Intervention{At: by.point, To: chosen.point.Op})
+	}
+	if f := r.faultAt(chosen.point); f != nil {
+		r.out.Realised = append(r.out.Realised, *f)
+		r.current = chosen.point.Op
+		r.p.Cancel(f.At.Op)
+		return nil
+	}
+	return chosen
+}
+
+// faultAt returns the fault that the schedule has for a point, once.
+func (r *run) faultAt(at model.Point) *model.Intervention {
+	for i, in := range r.p.Schedule {
+		if in.Kind == model.Fault && in.At == at && !r.applied[i] {
+			r.applied[i] = true
+			return &in
+		}
+	}
+	return nil
+}
+
+// faults returns the faults that have not been done.
+func (r *run) faults() []model.Intervention {
+	var rest []model.Intervention
+	for i, in := range r.p.Schedule {
+		if in.Kind == model.Fault && !r.applied[i] {
+			rest = append(rest, in)
+		}
+	}
+	return rest
+}
+
+// release lets a unit go on.
+func (r *run) release(u *unit) {
+	g := r.g
+	g.mu.Lock()
+	n := len(g.parked)
+	g.parked = slices.DeleteFunc(g.parked, func(v *unit) bool { return v == u })
+	gone := len(g.parked) == n
+	g.mu.Unlock()
+	if gone {
+		return // it has been withdrawn meanwhile
+	}
+	r.current = u.point.Op
+	r.out.Steps = append(r.out.Steps, history.Step{Point: u.point, Label: u.label})
+	u.release()
+}

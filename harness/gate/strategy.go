@@ -1,0 +1,51 @@
+package gate
+
+import "github.com/tenantstorm/tenantstorm/model"
+
+// Strategy chooses which thread goes on.
+type Strategy interface {
+	// Begin is told of a run: how many sessions race.
+	Begin(sessions int)
+	// Next returns the index, in Ready, of the thread that goes on.
+	Next(c Choice) int
+	// End is told that the run is over, and returns what the strategy had in mind and could not do.
+	End() []string
+}
+
+// Choice is what a strategy chooses from.
+type Choice struct {
+	Step    int      // how many choices were made before
+	Ready   []Thread // what can go on, by operation; at least one
+	Default int      // index of what goes on by default
+}
+
+// Thread is an operation that is stopped at a point.
+type Thread struct {
+	At      model.Point
+	Session int // place of its session among those that race
+}
+
+// NewStrategy returns the strategy that a program names.
+func NewStrategy(s model.Strategy) Strategy {
+	switch s.Kind {
+	case model.RandomWalk:
+		return &random{src: model.NewSource(s.Seed)}
+	case model.PCT:
+		return &pct{src: model.NewSource(s.Seed), depth: s.Depth, steps: s.Steps}
+	}
+	return runToBlock{}
+}
+
+// runToBlock is the default: one thread goes on until it blocks or ends, then the lowest-numbered.
+type runToBlock struct{}
+
+func (runToBlock) Begin(int)         {}
+func (runToBlock) Next(c Choice) int { return c.Default }
+func (runToBlock) End() []string     { return nil }
+
+// random lets any thread go on, each as likely as the others.
+type random struct{ src model.Source }
+
+func (*random) Begin(int)           {}
+func (r *random) Next(c Choice) int { return r.src.Int("thread", 0, len(c.Ready)-1) }
+func (*random) End() []string       { return nil }

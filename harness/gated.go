@@ -1,0 +1,186 @@
+package harness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/tenantstorm/tenantstorm/harness/gate"
+	"github.com/tenantstorm/tenantstorm/model"
+)
+
+// Under puts the run under a gate, whose Dial and Configure the service must have been given in its Env.
+// It has to be called before Execute.
+func (r *Run) Under(g *gate.Gate) { r.gate = g }
+
+// executeGated runs the setup with the gate open, each operation to its end and the service to its rest,
+// and then the race under the program's schedule. A setup that the schedule wants something of is
+// scheduled, too.
+func (r *Run) executeGated(ctx context.Context) error {
+	defer r.traffic()
+	if anchored(r.program.Schedule, r.program.Setup) {
+		if err := r.gated(ctx, [][]model.Op{r.program.Setup}, gate.NewStrategy(model.Strategy{})); err != nil {
+			return err
+		}
+	} else if err := r.settled(ctx, r.program.Setup); err != nil {
+		return err
+	}
+	if len(r.program.Race) == 0 || r.isOver() {
+		return ctx.Err()
+	}
+	sessions := make([][]model.Op, len(r.sessions))
+	for _, o := range r.program.Race {
+		sessions[o.Session] = append(sessions[o.Session], o)
+	}
+	return r.gated(ctx, sessions, gate.NewStrategy(r.program.Strategy))
+}
+
+// anchored reports whether a schedule is about one of these operations.
+func anchored(schedule []model.Intervention, ops []model.Op) bool {
+	return len(about(schedule, ops)) > 0
+}
+
+// about returns the interventions that are anchored at one of these operations.
+func about(schedule []model.Intervention, ops []model.Op) []model.Intervention {
+	var found []model.Intervention
+	for _, in := range schedule {
+		if slices.ContainsFunc(ops, func(o model.Op) bool { return o.ID == in.At.Op }) {
+			found = append(found, in)
+		}
+	}
+	return found
+}
+
+// settled runs operations in order, the service coming to rest after each.
+func (r *Run) settled(ctx context.Context, ops []model.Op) error {
+	for _, o := range ops {
+		if ctx.Err() != nil || r.isOver() {
+			return ctx.Err()
+		}
+		r.Do(ctx, o, false)
+		if r.isOver() {
+			return nil
+		}
+		err := r.gate.Settle(ctx, r.program.OpDeadline())
+		if errors.Is(err, gate.ErrRestless) {
+			r.hang(o.ID, err.Error())
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// gated runs sessions against each other under the program's schedule.
+func (r *Run) gated(ctx context.Context, sessions [][]model.Op, strategy gate.Strategy) error {
+	plan := gate.Plan{
+		Schedule: about(r.program.Schedule, slices.Concat(sessions...)), Strategy: strategy, Patience: r.program.OpDeadline(),
+		Cancel: func(op int) { r.context(ctx, op).cancel() },
+	}
+	for _, ops := range sessions {
+		var thread []gate.Op
+		for _, o := range ops {
+			thread = append(thread, gate.Op{ID: o.ID, Run: func() { r.doGated(ctx, o) }})
+		}
+		plan.Sessions = append(plan.Sessions, thread)
+	}
+	out, err := r.gate.Run(ctx, plan)
+	r.mu.Lock()
+	h := &r.History
+	h.Steps = append(h.Steps, out.Steps...)
+	h.Realised = append(h.Realised, out.Realised...)
+	h.Diverged = append(h.Diverged, out.Diverged...)
+	r.mu.Unlock()
+	if err != nil || len(out.Stuck) == 0 {
+		return err
+	}
+	r.mu.Lock()
+	h.Stacks = out.Why + "\n\n" + Stacks()
+	r.mu.Unlock()
+	for _, op := range out.Stuck {
+		r.hang(op, "no answer: "+out.Why)
+	}
+	timer := time.NewTimer(cancelGrace)
+	defer timer.Stop()
+	for _, op := range out.Stuck {
+		r.context(ctx, op).cancel()
+	}
+	select {
+	case <-out.Ended:
+	case <-timer.C:
+		r.gaveUp()
+	}
+	return ctx.Err()
+}
+
+// doGated runs one operation. It has no deadline: the gate knows when nothing is left that could end it.
+func (r *Run) doGated(ctx context.Context, o model.Op) {
+	if ctx.Err() != nil || r.isOver() {
+		return
+	}
+	at := r.begin(o, false)
+	var resp model.Response
+	if o.Kind == model.KindCancel {
+		r.context(ctx, o.Target).cancel()
+		resp.Status = model.StatusOK
+	} else {
+		c := r.context(ctx, o.ID)
+		gate.Label(c.ctx, o.ID, func(labelled context.Context) {
+			resp = r.guarded(&opContext{labelled, c.cancel}, o)
+		})
+		c.cancel()
+	}
+	r.mu.Lock()
+	hung := r.History.Entries[at].Response.Status == model.StatusHung
+	r.mu.Unlock()
+	if !hung {
+		r.end(at, o, resp)
+	}
+}
+
+// hang notes that an operation does not end. One that had not begun has nothing to be noted.
+func (r *Run) hang(op int, text string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.over = true
+	for i := range r.History.Entries {
+		e := &r.History.Entries[i]
+		if e.Op.ID == op && !e.Audit {
+			e.End = r.Now()
+			e.Response = model.Response{Status: model.StatusHung, Text: text}
+		}
+	}
+}
+
+// traffic notes what each operation exchanged with PostgreSQL, now that all of it has.
+func (r *Run) traffic() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range r.History.Entries {
+		if e := &r.History.Entries[i]; !e.Audit && e.Op.ID != 0 {
+			t := r.gate.Traffic(e.Op.ID)
+			e.Traffic = &t
+		}
+	}
+}
+
+// Outside returns the service's connections that did not come through the gate: nothing can be said of
+// what happens on them.
+func (r *Run) Outside(ctx context.Context, control *Control) ([]string, error) {
+	backends, err := control.Backends(ctx, r.env.Prefix)
+	if err != nil {
+		return nil, err
+	}
+	var outside []string
+	known := r.gate.PIDs()
+	for _, b := range backends {
+		if !slices.Contains(known, b.PID) {
+			outside = append(outside, fmt.Sprintf("%s of %s", b.Application, b.Database))
+		}
+	}
+	return outside, nil
+}

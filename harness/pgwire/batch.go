@@ -1,0 +1,141 @@
+package pgwire
+
+import "bytes"
+
+// BatchKind says what a batch is.
+type BatchKind uint8
+
+// The kinds of batch.
+const (
+	Messages BatchKind = iota // messages after the startup, up to one that asks for an answer
+	Startup                   // the first message of a connection
+	Cancel                    // a CancelRequest, on a connection of its own
+)
+
+// Batch is what a client sends before it waits. Its Send may be called once, from any goroutine.
+type Batch struct {
+	Link *Link
+	Kind BatchKind
+	// Target, of a CancelRequest, is the connection whose statement is to be cancelled; nil if that is not
+	// known any more.
+	Target *Link
+
+	data   []byte
+	last   byte // the kind of the last message
+	steps  int  // messages that will be answered one by one
+	simple bool // it is a simple Query
+}
+
+// Text returns the batch's first statement or, where it has none, what it executes; for people.
+func (b *Batch) Text() string {
+	switch b.Kind {
+	case Startup:
+		return "startup of " + parameter(b.data, "database")
+	case Cancel:
+		return "cancel request"
+	}
+	for rest := b.data; len(rest) >= headSize; {
+		n, err := frame(rest)
+		if err != nil || n > len(rest) {
+			break
+		}
+		body := rest[headSize:n]
+		switch rest[0] {
+		case 'Q':
+			return cString(body)
+		case 'P':
+			_, after, _ := bytes.Cut(body, []byte{0})
+			return cString(after)
+		case 'B':
+			_, after, _ := bytes.Cut(body, []byte{0})
+			return "execute " + cString(after)
+		case 'c':
+			return "end of copy"
+		case 'f':
+			return "copy failed"
+		case 'S':
+			return "sync"
+		}
+		rest = rest[n:]
+	}
+	return "messages"
+}
+
+func cString(b []byte) string {
+	s, _, _ := bytes.Cut(b, []byte{0})
+	return string(s)
+}
+
+// Send sends the batch on. It does not wait for the answer.
+func (b *Batch) Send() { b.Link.send(b) }
+
+// add appends a message, and reports whether it ends the batch.
+func (b *Batch) add(msg []byte) (ends bool) {
+	if len(b.data) == 0 {
+		b.simple = msg[0] == 'Q'
+	}
+	b.data = append(b.data, msg...)
+	b.last = msg[0]
+	switch msg[0] {
+	case 'P', 'B', 'D', 'E', 'C':
+		b.steps++
+	case 'Q', 'S', 'H', 'F', 'c', 'f':
+		return true
+	}
+	return false
+}
+
+// owing is what the server still has to say before it waits for the client.
+type owing struct {
+	down    flow
+	ready   int  // ReadyForQuery messages
+	steps   int  // messages that each answer one of the client's, where no Sync followed
+	copying bool // it takes COPY data
+	simple  bool // that COPY was begun by a simple Query
+	rows    int
+}
+
+// sent notes that a batch goes to the server.
+func (o *owing) sent(b *Batch) {
+	switch b.last {
+	case 'c', 'f':
+		switch {
+		case !o.copying: // the COPY has failed already, and has been answered
+		case o.simple:
+			o.ready = 1
+		default:
+			o.steps = 1
+		}
+		o.copying = false
+	case 'H':
+		o.steps += b.steps
+	default:
+		o.ready++
+		o.simple = b.simple
+	}
+}
+
+// heard follows what the server says.
+func (o *owing) heard(p []byte) {
+	o.down.follow(p, func(kind byte, _ int) {
+		switch kind {
+		case 'Z':
+			o.ready = max(o.ready-1, 0)
+			o.copying = false
+			if o.ready == 0 {
+				o.steps = 0
+			}
+		case 'G', 'W':
+			o.copying, o.ready, o.steps = true, 0, 0
+		case 'E':
+			o.steps = 0
+		case '1', '2', '3', 'T', 'n', 'C', 's', 'I':
+			o.steps = max(o.steps-1, 0)
+		case 'D':
+			o.rows++
+		}
+	})
+}
+
+// settled reports that the server has said all that it owes, and nothing by halves.
+func (o *owing) settled() bool { return o.ready == 0 && o.steps == 0 && o.down.whole() }

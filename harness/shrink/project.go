@@ -1,0 +1,113 @@
+package shrink
+
+import (
+	"slices"
+
+	"github.com/tenantstorm/tenantstorm/model"
+)
+
+// realised returns the schedule that does again what p did under its strategy: what was realised, and
+// the faults of p's own schedule that are not among it.
+func realised(p model.Program, out Outcome) []model.Intervention {
+	schedule := slices.Clone(out.Realised)
+	for _, in := range p.Schedule {
+		if in.Kind == model.Fault && !slices.Contains(schedule, in) {
+			schedule = append(schedule, in)
+		}
+	}
+	return schedule
+}
+
+// drop tries the current program without these operations.
+func (s *shrinker) drop(opIDs ...int) bool {
+	return s.tryProjected(s.current, s.current.Without(opIDs...))
+}
+
+// tryProjected tries q, made from p by taking operations out of its race, with p's schedule carried over
+// in each way there is.
+func (s *shrinker) tryProjected(p, q model.Program) bool {
+	for _, to := range []projection{toStart, dropped, toSamePoint} {
+		if s.try(withSchedule(q, projected(p, q, to))) {
+			return true
+		}
+	}
+	return false
+}
+
+// projection says what becomes of an intervention at an operation that is gone.
+type projection int
+
+const (
+	toStart     projection = iota // it happens at the start of its session's next operation
+	dropped                       // it goes, too
+	toSamePoint                   // it happens at the point of the same name of its session's next operation
+)
+
+// projected carries p's schedule over to q, which has some operations of p's race.
+func projected(p, q model.Program, how projection) []model.Intervention {
+	// heir returns the operation itself or the next of its session that is left.
+	heir := func(id int) (int, bool) {
+		i := indexOf(p.Race, id)
+		if i < 0 {
+			return id, indexOf(q.Setup, id) >= 0
+		}
+		for _, o := range p.Race[i:] {
+			if o.Session == p.Race[i].Session && indexOf(q.Race, o.ID) >= 0 {
+				return o.ID, true
+			}
+		}
+		return 0, false
+	}
+	var schedule []model.Intervention
+	for _, in := range p.Schedule {
+		at, ok := heir(in.At.Op)
+		if !ok {
+			continue
+		}
+		if at != in.At.Op {
+			switch {
+			case how == dropped, how == toStart && in.Kind == model.Fault:
+				continue
+			case how == toStart:
+				in.At.Kind, in.At.Nth = model.AtStart, 1
+			}
+			in.At.Op = at
+		}
+		if in.Kind == model.Preempt {
+			to, ok := heir(in.To)
+			if !ok || to != in.To && how == dropped || to == in.At.Op {
+				continue
+			}
+			in.To = to
+		}
+		schedule = append(schedule, in)
+	}
+	return merged(schedule)
+}
+
+// merged joins a preemption with the next where the operation it lets go on would be preempted at once,
+// at the point where it is parked already: it goes straight to whom the next lets go on. Operations of
+// another session than expected, or none, change nothing.
+func merged(schedule []model.Intervention) []model.Intervention {
+	for again := true; again; {
+		again = false
+		parked := map[int]model.Point{} // where each operation was stopped last
+		for i := 0; i+1 < len(schedule) && !again; i++ {
+			u, v := schedule[i], schedule[i+1]
+			if u.Kind != model.Preempt || v.Kind != model.Preempt {
+				continue
+			}
+			parked[u.At.Op] = u.At
+			at, was := parked[v.At.Op]
+			if u.To != v.At.Op || was && at != v.At || !was && v.At.Kind != model.AtStart {
+				continue
+			}
+			again = true
+			schedule = slices.Delete(slices.Clone(schedule), i+1, i+2)
+			if schedule[i].To = v.To; v.To == u.At.Op {
+				schedule = slices.Delete(schedule, i, i+1)
+			}
+		}
+	}
+	return schedule
+}
