@@ -39,11 +39,12 @@ type Gate struct {
 	parked  []*unit
 	serial  int // of units
 	states  map[*pgwire.Link]state
-	moving  int // links in state executing
+	moving  int                  // links in state executing
 	owners  map[*pgwire.Link]int // the operation a link works for
 	order   map[*pgwire.Link]int // links in the order of their opening
-	counted map[model.Point]int // by operation and kind, Nth being 0: how many there were
+	counted map[model.Point]int  // by operation and kind, Nth being 0: how many there were
 	traffic map[int]*history.Traffic
+	rows    map[*pgwire.Link]int // rows of a link that are counted in traffic
 	broken  []string
 }
 
@@ -72,6 +73,7 @@ func New(o Options) *Gate {
 		locks: o.Locks, hide: o.Hide,
 		states: map[*pgwire.Link]state{}, owners: map[*pgwire.Link]int{}, counted: map[model.Point]int{},
 		order: map[*pgwire.Link]int{}, traffic: map[int]*history.Traffic{},
+		rows: map[*pgwire.Link]int{},
 	}
 	g.changed.L = &g.mu
 	g.front = pgwire.NewFront(o.Dial, g)
@@ -103,8 +105,31 @@ func opOf(ctx context.Context) int {
 // Traffic returns what an operation exchanged with the server so far.
 func (g *Gate) Traffic(op int) history.Traffic {
 	g.mu.Lock()
+	var links []*pgwire.Link
+	for l, owner := range g.owners {
+		if owner == op {
+			links = append(links, l)
+		}
+	}
+	g.mu.Unlock()
+	for _, l := range links {
+		g.belong(l, op) // it has, and its rows are counted
+	}
+	g.mu.Lock()
 	defer g.mu.Unlock()
 	return *g.trafficOf(op)
+}
+
+// belong makes a link an operation's. What came over it until now was its last owner's.
+func (g *Gate) belong(l *pgwire.Link, op int) {
+	rows := l.Rows() // before the gate's mutex, which is taken after a link's
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if more := rows - g.rows[l]; more > 0 {
+		g.trafficOf(g.owners[l]).Rows += more
+		g.rows[l] = rows
+	}
+	g.owners[l] = op
 }
 
 func (g *Gate) trafficOf(op int) *history.Traffic {

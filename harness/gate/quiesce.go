@@ -188,14 +188,15 @@ func (g *Gate) blocked(ctx context.Context, links []*pgwire.Link) (map[uint32][]
 // quiet waits until no goroutine but this one runs or could run: three looks in a row, since a goroutine
 // that is between two states may be missed by one.
 func (s *settler) quiet() error {
-	for calm, looks := 0, 1; calm < 3; looks++ {
+	for calm := 0; calm < 3; {
 		metrics.Read(s.samples)
 		if s.samples[0].Value.Uint64() == 0 && s.samples[1].Value.Uint64() <= 1 && s.samples[2].Value.Uint64() == 0 {
 			calm++
 		} else {
 			calm = 0
 		}
-		if looks%1024 == 0 {
+		// Looking is cheap where nothing runs, and takes a time slice for each look where something does.
+		if calm == 0 {
 			if err := s.ctx.Err(); err != nil {
 				return err
 			}
@@ -209,22 +210,34 @@ func (s *settler) quiet() error {
 }
 
 // woken looks after the replies that waited for a lock. Those that have come are let through one at a
-// time; it reports whether there is something to wait for again.
+// time, once all that are to come have; it reports whether there is something to wait for again.
 func (s *settler) woken() (again bool, err error) {
 	g := s.g
 	g.mu.Lock()
-	came, wait := g.links(held), g.links(waiting)
-	if len(came) > 0 {
-		l := slices.MinFunc(came, g.byOwner)
-		g.set(l, executing)
-		g.mu.Unlock()
-		l.Deliver()
-		return true, nil
-	}
+	wait := g.links(waiting)
 	g.mu.Unlock()
-	if len(wait) == 0 {
+	if len(wait) > 0 {
+		if again, err = s.unblocked(wait); again || err != nil {
+			return again, err
+		}
+	}
+	g.mu.Lock()
+	came := g.links(held)
+	if len(came) == 0 {
+		g.mu.Unlock()
 		return false, nil
 	}
+	l := slices.MinFunc(came, g.byOwner)
+	g.set(l, executing)
+	g.mu.Unlock()
+	l.Deliver()
+	return true, nil
+}
+
+// unblocked asks which of these links wait no more, and reports whether any of them owes its reply. It is
+// asked before any reply is let through: of several that one message wakes, the quickest must not go first.
+func (s *settler) unblocked(wait []*pgwire.Link) (again bool, err error) {
+	g := s.g
 	blocked, err := g.blocked(s.ctx, wait)
 	if err != nil {
 		return false, err
@@ -237,7 +250,7 @@ func (s *settler) woken() (again bool, err error) {
 			again = true
 		}
 	}
-	return again || len(g.links(held)) > 0, nil
+	return again, nil
 }
 
 // byOwner orders links by the operation they work for and, within it, by age. It wants the mutex held.

@@ -25,7 +25,7 @@ type Plan struct {
 	Sessions [][]Op
 	// Schedule lists deviations from the default, and faults.
 	Schedule []model.Intervention
-	// Strategy chooses where the schedule says nothing.
+	// Strategy chooses where the schedule says nothing; nil runs one thread until it blocks or ends.
 	Strategy Strategy
 	// Cancel cancels an operation's context, for a fault that asks for it.
 	Cancel func(op int)
@@ -81,9 +81,6 @@ func (g *Gate) Run(ctx context.Context, p Plan) (Outcome, error) {
 	r.start()
 	err := r.loop()
 	r.out.Diverged = r.strategy.End()
-	for _, in := range r.faults() {
-		r.out.Diverged = append(r.out.Diverged, fmt.Sprintf("%s: #%d never came to that point", in, in.At.Op))
-	}
 	g.open()
 	ended := make(chan struct{})
 	r.out.Ended = ended
@@ -104,12 +101,11 @@ type run struct {
 	*settler
 	g        *Gate
 	p        Plan
-	strategy Strategy
+	strategy *replay
 	threads  sync.WaitGroup
 	sessions map[int]int // by operation
 	out      Outcome
 	current  int // the operation that went on last
-	applied  []bool
 
 	left map[int]bool // operations that have not ended; the gate's mutex guards it
 }
@@ -117,7 +113,6 @@ type run struct {
 // start starts a goroutine a session. They come to the gate in the order of the sessions' first
 // operations only as the scheduler lets them, which does not matter: each parks before it begins.
 func (r *run) start() {
-	r.applied = make([]bool, len(r.p.Schedule))
 	n := 0
 	for _, ops := range r.p.Sessions {
 		if len(ops) == 0 {
@@ -147,12 +142,12 @@ func (r *run) loop() error {
 		if err := r.settle(); err != nil {
 			return r.restless(err)
 		}
-		units, over := r.look()
+		units, left := r.look()
 		if len(units) == 0 {
-			if over {
+			if left == (pending{}) {
 				return nil
 			}
-			moved, err := r.wait()
+			moved, err := r.wait(left)
 			if err != nil || !moved {
 				return r.stuck(err, "nothing can go on")
 			}
@@ -164,17 +159,24 @@ func (r *run) loop() error {
 	}
 }
 
-// look returns what is parked, sorted, and whether everything has ended.
-func (r *run) look() (units []*unit, over bool) {
+// pending is how much has not ended.
+type pending struct{ operations, replies int }
+
+// pending wants the gate's mutex held.
+func (r *run) pending() pending { return pending{len(r.left), len(r.g.states)} }
+
+// look returns what is parked, sorted, and how much has not ended.
+func (r *run) look() ([]*unit, pending) {
 	r.g.mu.Lock()
 	defer r.g.mu.Unlock()
-	units = slices.Clone(r.g.parked)
+	units := slices.Clone(r.g.parked)
 	sortUnits(units)
-	return units, len(r.left) == 0 && len(r.g.states) == 0
+	return units, r.pending()
 }
 
-// wait waits for something that wakes by itself, as what sleeps does, and reports whether anything did.
-func (r *run) wait() (moved bool, err error) {
+// wait waits for something that wakes by itself, as what sleeps does, and reports whether anything did
+// since there was so much left.
+func (r *run) wait(before pending) (moved bool, err error) {
 	g := r.g
 	late := false
 	timer := time.AfterFunc(r.limit, func() {
@@ -186,12 +188,11 @@ func (r *run) wait() (moved bool, err error) {
 	defer timer.Stop()
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	before := len(r.left)
 	for {
 		switch {
 		case r.ctx.Err() != nil:
 			return false, r.ctx.Err()
-		case len(g.parked) > 0 || g.moving > 0 || len(r.left) != before || len(g.links(held)) > 0:
+		case len(g.parked) > 0 || g.moving > 0 || r.pending() != before || len(g.links(held)) > 0:
 			return true, nil
 		case late:
 			return false, nil
@@ -245,35 +246,13 @@ func (r *run) choose(units []*unit) *unit {
 	if by := heads[c.Default]; chosen != by {
 		r.out.Realised = append(r.out.Realised, model.Intervention{At: by.point, To: chosen.point.Op})
 	}
-	if f := r.faultAt(chosen.point); f != nil {
-		r.out.Realised = append(r.out.Realised, *f)
+	if f, ok := r.strategy.fault(chosen.point); ok {
+		r.out.Realised = append(r.out.Realised, f)
 		r.current = chosen.point.Op
 		r.p.Cancel(f.At.Op)
 		return nil
 	}
 	return chosen
-}
-
-// faultAt returns the fault that the schedule has for a point, once.
-func (r *run) faultAt(at model.Point) *model.Intervention {
-	for i, in := range r.p.Schedule {
-		if in.Kind == model.Fault && in.At == at && !r.applied[i] {
-			r.applied[i] = true
-			return &in
-		}
-	}
-	return nil
-}
-
-// faults returns the faults that have not been done.
-func (r *run) faults() []model.Intervention {
-	var rest []model.Intervention
-	for i, in := range r.p.Schedule {
-		if in.Kind == model.Fault && !r.applied[i] {
-			rest = append(rest, in)
-		}
-	}
-	return rest
 }
 
 // release lets a unit go on.
@@ -287,7 +266,9 @@ func (r *run) release(u *unit) {
 	if gone {
 		return // it has been withdrawn meanwhile
 	}
-	r.current = u.point.Op
+	if u.point.Op != 0 {
+		r.current = u.point.Op // what is nobody's takes nobody's turn
+	}
 	r.out.Steps = append(r.out.Steps, history.Step{Point: u.point, Label: u.label})
 	u.release()
 }

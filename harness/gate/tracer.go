@@ -43,9 +43,7 @@ func (t tracer) own(ctx context.Context, conn *pgx.Conn) {
 
 func (t tracer) belong(conn *pgx.Conn, op int) {
 	if l := linkOf(conn); l != nil {
-		t.g.mu.Lock()
-		t.g.owners[l] = op
-		t.g.mu.Unlock()
+		t.g.belong(l, op)
 	}
 }
 

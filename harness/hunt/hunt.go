@@ -39,6 +39,9 @@ type Options struct {
 	// ShrinkBudget and ShrinkExecutions bound the shrinking of one finding; 0: no bound.
 	ShrinkBudget     time.Duration
 	ShrinkExecutions int
+	// Recheck is how often a gated case is executed a second time, on backends and databases made anew, to
+	// see that it does the same again: every Recheck-th case; 0: never.
+	Recheck int
 	// LatencyBound is what 95 of 100 searches must answer within, in free mode; 0: check.LatencyBound.
 	LatencyBound time.Duration
 	// Accept are fingerprints of known findings, which are not reported.
@@ -94,6 +97,8 @@ type Summary struct {
 	Invariants  []Invariant
 	Unknown     int      // cases whose worker was killed from outside
 	Unconfirmed []string // fingerprints that did not show again on fresh databases
+	Rechecked   int      // gated cases that were executed twice
+	Differing   []string // those that did not do the same again, and from where on
 	Accepted    int      // cases that showed an accepted fingerprint
 	Interrupted bool
 	// EnvironmentErrors are cases that could not be run, though they count as drawn; LastEnvironmentError
@@ -194,7 +199,11 @@ func (h *hunt) search(ctx, search context.Context) {
 			}
 			continue
 		}
-		if v := h.record(p, out); v != nil && h.claim(v.Fingerprint()) {
+		v := h.record(p, out)
+		if h.o.Recheck > 0 && i%h.o.Recheck == h.o.Recheck-1 {
+			h.recheck(ctx, i, p, out)
+		}
+		if v != nil && h.claim(v.Fingerprint()) {
 			h.pursue(ctx, i, p, *v)
 		}
 	}
@@ -318,7 +327,7 @@ func (h *hunt) summary(ctx context.Context) Summary {
 	if latency.Status == check.Inconclusive {
 		s.Verdict = check.Inconclusive
 	}
-	if len(s.Unconfirmed) > 0 || s.Executions == 0 {
+	if len(s.Unconfirmed) > 0 || len(s.Differing) > 0 || s.Executions == 0 {
 		s.Verdict = check.Inconclusive
 	}
 	if len(s.Findings) > 0 || latency.Status == check.Fail {

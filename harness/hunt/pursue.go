@@ -59,11 +59,12 @@ func (h *hunt) complete(ctx context.Context, f *Finding) (smaller *Finding) {
 	h.mu.Lock()
 	h.sum.Findings = append(h.sum.Findings, *f)
 	h.tell(Progress{Found: f})
-	if h.o.MaxFindings > 0 && len(h.sum.Findings) >= h.o.MaxFindings {
+	full := h.o.MaxFindings > 0 && len(h.sum.Findings) >= h.o.MaxFindings
+	if full {
 		h.stop()
 	}
 	h.mu.Unlock()
-	if side := f.aside; side != nil && side.Program.Len() < f.Operations && ctx.Err() == nil && h.claim(side.Fingerprint) {
+	if side := f.aside; side != nil && !full && side.Program.Len() < f.Operations && ctx.Err() == nil && h.claim(side.Fingerprint) {
 		side.Case, side.Executions, side.FoundAfter = f.Case, f.Executions, f.FoundAfter
 		return side
 	}
@@ -82,6 +83,7 @@ func (h *hunt) confirm(ctx context.Context, f *Finding) (bool, error) {
 	if err != nil || first.Same == 0 {
 		return false, err
 	}
+	p, first = h.realise(ctx, p, f.Fingerprint, first)
 	smallest := h.shrink(ctx, p, f)
 	last, err := Replay(ctx, h.o.Runner, smallest, f.Fingerprint, trials)
 	if err == nil && last.Same < first.Same && (p.Mode != model.Free || last.Same == 0) {
@@ -98,6 +100,20 @@ func (h *hunt) confirm(ctx context.Context, f *Finding) (bool, error) {
 	f.Operations, f.Interventions = smallest.Len(), len(smallest.Schedule)
 	h.write(f, last.History)
 	return true, nil
+}
+
+// realise replaces a program's strategy by what it chose, if that shows the same as surely.
+func (h *hunt) realise(ctx context.Context, p model.Program, fingerprint string, first Replayed) (model.Program, Replayed) {
+	if p.Strategy == (model.Strategy{}) {
+		return p, first
+	}
+	q := p.Clone()
+	q.Strategy, q.Schedule = model.Strategy{}, first.History.Realised
+	again, err := Replay(ctx, h.o.Runner, q, fingerprint, first.Times)
+	if err != nil || again.Same < first.Same {
+		return p, first
+	}
+	return q, again
 }
 
 func (h *hunt) unconfirmed(ctx context.Context, f Finding, err error) {
@@ -141,15 +157,20 @@ func (h *hunt) shrink(ctx context.Context, p model.Program, f *Finding) model.Pr
 		h.mu.Lock()
 		h.tell(Progress{Shrinking: f.Fingerprint, Candidates: executions})
 		h.mu.Unlock()
+		result := shrink.Outcome{Gated: len(out.History.Steps) > 0, Realised: out.History.Realised}
+		for _, s := range out.History.Steps {
+			result.Points = append(result.Points, s.Point)
+		}
 		v := out.Verdict.First()
 		if v == nil {
-			return shrink.Outcome{}, nil
+			return result, nil
 		}
 		if v.Fingerprint() != f.Fingerprint && (f.aside == nil || shrink.Less(c, f.aside.Program)) {
 			c.Deadline = p.Deadline
 			f.aside = &Finding{Fingerprint: v.Fingerprint(), Violation: *v, Program: c, Aside: true}
 		}
-		return shrink.Outcome{Fingerprint: v.Fingerprint(), LastOp: v.Op}, nil
+		result.Fingerprint, result.LastOp = v.Fingerprint(), v.Op
+		return result, nil
 	}
 	opts := shrink.Options{MaxExecutions: h.o.ShrinkExecutions, Trials: 1}
 	if p.Mode == model.Free {
@@ -172,6 +193,8 @@ type Replayed struct {
 	Times     int
 	Same      int              // executions that showed the fingerprint
 	Other     map[string]int   // executions that showed another one
+	Diverged  int              // executions that did not, and in which the schedule could not be followed
+	Where     []string         // of the last of those: what could not be done
 	Unknown   int              // executions that say nothing: the worker was killed from outside
 	Violation *check.Violation // the last one with the fingerprint
 	History   history.History  // its history
@@ -190,6 +213,11 @@ func Replay(ctx context.Context, runner Runner, p model.Program, fingerprint str
 		r.Times++
 		r.Last = &out
 		v := out.Verdict.First()
+		if len(out.History.Diverged) > 0 && (v == nil || fingerprint != "" && v.Fingerprint() != fingerprint) {
+			r.Diverged++
+			r.Where = out.History.Diverged
+			continue
+		}
 		switch {
 		case v == nil && out.Verdict.Status != check.Pass:
 			r.Unknown++

@@ -30,7 +30,7 @@ type Batch struct {
 func (b *Batch) Text() string {
 	switch b.Kind {
 	case Startup:
-		return "startup of " + parameter(b.data, "database")
+		return "startup" // the database's name may be another in each execution
 	case Cancel:
 		return "cancel request"
 	}

@@ -53,7 +53,7 @@ type Link struct {
 	server  net.Conn // nil before the startup is sent
 	greeted bool     // the server has said that it is ready
 	cancel  bool     // the link serves a CancelRequest
-	hello   []byte // what it said until then
+	hello   []byte   // what it said until then
 	owes    owing
 	reply   []byte // what is not handed to the client yet
 	in      []byte // what the client may read

@@ -43,6 +43,8 @@ type bench struct {
 	cold    *pgwire.Warm // keeps nothing
 	locks   *gate.Locks
 	procs   int // GOMAXPROCS as the process began
+
+	provisioned map[string]bool // names of projects that have a database to be recycled
 	cases   int
 	dirty   bool // the last case broke: what it left is not to be recycled
 }
@@ -51,7 +53,7 @@ func newBench(target harness.Target, dsn, prefix string, log io.Writer) *bench {
 	return &bench{
 		target: target, control: harness.NewControl(dsn), log: log,
 		warm: pgwire.NewWarm(nil, parkedBackends), cold: pgwire.NewWarm(nil, 0),
-		locks: gate.NewLocks(dsn), procs: runtime.GOMAXPROCS(0),
+		locks: gate.NewLocks(dsn), procs: runtime.GOMAXPROCS(0), provisioned: map[string]bool{},
 		env: harness.Env{DSN: dsn, Prefix: prefix, Logger: slog.New(slog.NewTextHandler(log, nil))},
 	}
 }
@@ -71,6 +73,12 @@ func (b *bench) run(ctx context.Context, c Case, begin func(history.Entry)) Repo
 	}
 	b.dirty = true
 	b.cases++
+	if p.Mode == model.Gated {
+		if err := b.provision(ctx, p); err != nil {
+			report.Broken = err.Error()
+			return report
+		}
+	}
 	var opts audit.Options
 	if c.Fresh || b.cases%goroutinesEvery == 0 {
 		opts.Goroutines = audit.Baseline()
@@ -78,6 +86,7 @@ func (b *bench) run(ctx context.Context, c Case, begin func(history.Entry)) Repo
 	if c.Quick {
 		opts.Settle = quickSettle
 	}
+	b.willDrop(p)
 	env, g := b.envOf(p, fresh)
 	if g != nil {
 		defer g.Close()
@@ -148,6 +157,7 @@ func (b *bench) envOf(p model.Program, fresh bool) (harness.Env, *gate.Gate) {
 // reset empties the worker's databases, or drops them.
 func (b *bench) reset(ctx context.Context, drop bool) error {
 	if drop || b.target.Reset == nil {
+		clear(b.provisioned)
 		return b.control.DropDatabases(ctx, b.env.Prefix)
 	}
 	if err := b.target.Reset(ctx, b.env); err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -99,13 +100,26 @@ func (m *matrix) run(ctx context.Context, env *environment) error {
 		})
 	}
 	for i := range m.flags.seeds {
-		g.Go(func() error {
-			return m.withFleet(ctx, env, m.clean, fmt.Sprintf("c%d", i), func(runner hunt.Runner) error {
-				return m.searchClean(ctx, env, m.flags.seed+uint64(i), runner)
+		for _, mode := range m.modes() {
+			g.Go(func() error {
+				return m.withFleet(ctx, env, m.clean, fmt.Sprintf("c%d%s", i, mode), func(runner hunt.Runner) error {
+					return m.searchClean(ctx, env, m.flags.seed+uint64(i), mode, runner)
+				})
 			})
-		})
+		}
 	}
 	return g.Wait()
+}
+
+// modes are those in which faults are searched for.
+func (m *matrix) modes() []model.Mode {
+	var modes []model.Mode
+	for _, r := range m.rows {
+		if mode := r.fault.Minimum.Mode; !slices.Contains(modes, mode) {
+			modes = append(modes, mode)
+		}
+	}
+	return modes
 }
 
 // withFleet runs do with a worker of its own, whose databases bear a mark of their own.
@@ -123,7 +137,7 @@ func (m *matrix) withFleet(ctx context.Context, env *environment, path, mark str
 func (m *matrix) searchFault(ctx context.Context, env *environment, r *row, runner hunt.Runner) error {
 	for i := range m.flags.seeds {
 		seed := m.flags.seed + uint64(i)
-		o := m.options(env, runner, seed, r.fault.ID)
+		o := m.options(env, runner, seed, r.fault.Minimum.Mode, r.fault.ID)
 		found, others, err := searchFor(ctx, r.fault, o)
 		m.mu.Lock()
 		r.others = append(r.others, others...)
@@ -146,7 +160,7 @@ func told(found *hunt.Finding, others []string) string {
 	text := "not found"
 	if found != nil {
 		text = fmt.Sprintf("%s after %s, %s; shrunk to %s in %s", found.Fingerprint, count(found.Executions, "case"), clock(found.FoundAfter),
-			count(found.Operations, "operation"), count(found.Shrink, "execution"))
+			sized(found.Operations, found.Interventions), count(found.Shrink, "execution"))
 	}
 	for _, o := range others {
 		text += "; also " + o
@@ -182,8 +196,10 @@ func searchFor(ctx context.Context, fault seeded.Fault, o hunt.Options) (found *
 	return nil, others, nil
 }
 
-func (m *matrix) searchClean(ctx context.Context, env *environment, seed uint64, runner hunt.Runner) error {
-	sum, err := hunt.Run(ctx, m.options(env, runner, seed, ""))
+func (m *matrix) searchClean(ctx context.Context, env *environment, seed uint64, mode model.Mode, runner hunt.Runner) error {
+	o := m.options(env, runner, seed, mode, "")
+	o.Recheck = recheckEvery
+	sum, err := hunt.Run(ctx, o)
 	m.mu.Lock()
 	if sum.Executions > 0 || err == nil && ctx.Err() == nil {
 		m.tries = append(m.tries, sum)
@@ -195,12 +211,12 @@ func (m *matrix) searchClean(ctx context.Context, env *environment, seed uint64,
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	}
-	m.say(fmt.Sprintf("  clean, seed %d: %s, %s, %s", seed, count(sum.Executions, "case"), count(sum.Operations, "operation"), count(len(sum.Findings), "finding")))
+	m.say(fmt.Sprintf("  clean, %s, seed %d: %s, %s, %s", mode, seed, count(sum.Executions, "case"), count(sum.Operations, "operation"), count(len(sum.Findings), "finding")))
 	return nil
 }
 
 // options of the search for a fault, "" for none.
-func (m *matrix) options(env *environment, runner hunt.Runner, seed uint64, fault string) hunt.Options {
+func (m *matrix) options(env *environment, runner hunt.Runner, seed uint64, mode model.Mode, fault string) hunt.Options {
 	out := m.flags.out
 	if out != "" {
 		name := fault
@@ -209,8 +225,10 @@ func (m *matrix) options(env *environment, runner hunt.Runner, seed uint64, faul
 		}
 		out = filepath.Join(out, name, fmt.Sprintf("seed-%d", seed))
 	}
+	bounds := model.DefaultBounds()
+	bounds.Mode = mode
 	return hunt.Options{
-		Runner: runner, Parallel: 1, Seed: seed, Bounds: model.DefaultBounds(), Budget: m.flags.budget,
+		Runner: runner, Parallel: 1, Seed: seed, Bounds: bounds, Budget: m.flags.budget,
 		ShrinkBudget: m.flags.shrinkBudget, Out: out, Meta: env.meta(builtIn, fault),
 	}
 }
@@ -219,5 +237,5 @@ func (m *matrix) options(env *environment, runner hunt.Runner, seed uint64, faul
 // was seen that could not be confirmed. That a short search looked at too little of one family is no
 // reason: faults are what this is about.
 func inconclusive(sum hunt.Summary) bool {
-	return sum.Verdict != check.Fail && (sum.Executions == 0 || sum.Unknown == sum.Executions || len(sum.Unconfirmed) > 0)
+	return sum.Verdict != check.Fail && (sum.Executions == 0 || sum.Unknown == sum.Executions || len(sum.Unconfirmed) > 0 || len(sum.Differing) > 0)
 }

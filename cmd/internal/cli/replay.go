@@ -15,8 +15,9 @@ import (
 
 type replayFlags struct {
 	environmentFlags
-	times int
-	json  bool
+	times   int
+	json    bool
+	verbose bool
 }
 
 func newReplay(s streams) *cobra.Command {
@@ -45,19 +46,21 @@ Exit codes: 0 not reproduced, 1 reproduced, 125 anything else, so that git bisec
 	}
 	f.register(cmd.Flags(), false)
 	cmd.Flags().IntVar(&f.times, "times", 1, "how often to execute it")
+	cmd.Flags().BoolVar(&f.verbose, "verbose", false, "also print, of the last execution, each step that the gate let happen")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print the outcome as JSON")
 	return cmd
 }
 
 // replayJSON is what replay --json prints.
 type replayJSON struct {
-	Times         int    `json:"times"`
-	Reproduced    int    `json:"reproduced"`
-	Diverged      int    `json:"diverged"`
-	Other         int    `json:"other"`
-	Unknown       int    `json:"unknown"`
-	Fingerprint   string `json:"fingerprint"`
-	Visualization string `json:"visualization,omitempty"` // the page that was written with the repro
+	Times         int      `json:"times"`
+	Reproduced    int      `json:"reproduced"`
+	Diverged      int      `json:"diverged"`        // executions in which the schedule could not be followed
+	Where         []string `json:"where,omitempty"` // what of it could not be done in the last of them
+	Other         int      `json:"other"`
+	Unknown       int      `json:"unknown"`
+	Fingerprint   string   `json:"fingerprint"`
+	Visualization string   `json:"visualization,omitempty"` // the page that was written with the repro
 }
 
 func (f *replayFlags) run(ctx context.Context, s streams, path string) (err error) {
@@ -115,7 +118,7 @@ func replayExit(done hunt.Replayed) error {
 	switch {
 	case done.Same > 0:
 		return &exitError{code: exitReproduced}
-	case len(done.Other) > 0 || done.Unknown > 0:
+	case len(done.Other) > 0 || done.Unknown > 0 || done.Diverged > 0:
 		return &exitError{code: exitSkip}
 	}
 	return nil
@@ -144,7 +147,7 @@ func (f *replayFlags) print(w io.Writer, r repro.Repro, done hunt.Replayed, page
 		if done.Violation != nil {
 			fingerprint = done.Violation.Fingerprint()
 		}
-		return printJSON(w, replayJSON{Times: done.Times, Reproduced: done.Same, Other: others, Unknown: done.Unknown, Fingerprint: fingerprint, Visualization: page})
+		return printJSON(w, replayJSON{Times: done.Times, Reproduced: done.Same, Diverged: done.Diverged, Where: done.Where, Other: others, Unknown: done.Unknown, Fingerprint: fingerprint, Visualization: page})
 	}
 	var err error
 	say := func(format string, v ...any) {
@@ -164,10 +167,21 @@ func (f *replayFlags) print(w io.Writer, r repro.Repro, done hunt.Replayed, page
 		}
 	case len(names) > 0:
 		say("ANOTHER VIOLATION in %d of %d: %v\n\n  %s", others, done.Times, names, violationOf(done.Last.Verdict.First()))
+	case done.Diverged > 0:
+		say("DIVERGED in %d of %d: the schedule could not be followed\n", done.Diverged, done.Times)
+		for _, where := range done.Where {
+			say("  %s", where)
+		}
 	case done.Unknown > 0:
 		say("UNKNOWN: %d of %d executions say nothing", done.Unknown, done.Times)
 	default:
 		say("NOT REPRODUCED in %s", count(done.Times, "execution"))
+	}
+	if f.verbose && done.Last != nil {
+		say("")
+		for i, step := range done.Last.History.Steps {
+			say("%4d  %s", i+1, step)
+		}
 	}
 	return err
 }

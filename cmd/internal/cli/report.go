@@ -24,8 +24,10 @@ type stormJSON struct {
 	Seconds     float64       `json:"seconds"`
 	Findings    []findingJSON `json:"findings"`
 	Unconfirmed []string      `json:"unconfirmed,omitempty"`
-	Accepted    int           `json:"accepted,omitempty"` // cases that showed an accepted fingerprint
-	Unknown     int           `json:"unknown,omitempty"`  // cases whose worker was killed from outside
+	Accepted    int           `json:"accepted,omitempty"`  // cases that showed an accepted fingerprint
+	Unknown     int           `json:"unknown,omitempty"`   // cases whose worker was killed from outside
+	Rechecked   int           `json:"rechecked,omitempty"` // gated cases that were executed twice
+	Differing   []string      `json:"differing,omitempty"` // those that did not do the same again
 	Interrupted bool          `json:"interrupted,omitempty"`
 	Error       string        `json:"error,omitempty"` // why the search ended before its time
 	// Cases that could not be run, though they count as drawn, and why the last of them could not.
@@ -61,7 +63,7 @@ func stormReport(sum hunt.Summary, mode model.Mode, source string, seed uint64) 
 	r := stormJSON{
 		Verdict: sum.Verdict.String(), Mode: mode.String(), Postgres: source, Seed: seed, Executions: sum.Executions,
 		Operations: sum.Operations, Seconds: sum.Elapsed.Seconds(), Findings: []findingJSON{},
-		Unconfirmed: sum.Unconfirmed, Accepted: sum.Accepted, Unknown: sum.Unknown, Interrupted: sum.Interrupted,
+		Unconfirmed: sum.Unconfirmed, Accepted: sum.Accepted, Unknown: sum.Unknown, Rechecked: sum.Rechecked, Differing: sum.Differing, Interrupted: sum.Interrupted,
 		EnvironmentErrors: sum.EnvironmentErrors, LastEnvironmentError: repro.Redact(sum.LastEnvironmentError),
 	}
 	for _, f := range sum.Findings {
@@ -82,6 +84,9 @@ func printStorm(w io.Writer, sum hunt.Summary, f *stormFlags) error {
 	for _, u := range sum.Unconfirmed {
 		fmt.Fprintf(&b, "\nUNCONFIRMED %s\n  It did not show again on fresh databases, so it is not called a finding.\n", u)
 	}
+	for _, d := range sum.Differing {
+		fmt.Fprintf(&b, "\nNOT DETERMINISTIC %s\n", d)
+	}
 	b.WriteByte('\n')
 	t := tabwriter.NewWriter(&b, 0, 0, 3, ' ', 0)
 	fmt.Fprintln(t, "invariant\tchecked\tverdict")
@@ -92,6 +97,9 @@ func printStorm(w io.Writer, sum hunt.Summary, f *stormFlags) error {
 		return err
 	}
 	fmt.Fprintf(&b, "\n%s: %s, %s in %s, seed %d\n", headline(sum), count(sum.Executions, "case"), count(sum.Operations, "operation"), clock(sum.Elapsed), f.seed)
+	if sum.Rechecked > 0 {
+		fmt.Fprintf(&b, "%s executed twice, %d of them with another outcome\n", count(sum.Rechecked, "case"), len(sum.Differing))
+	}
 	if sum.Accepted > 0 {
 		fmt.Fprintf(&b, "%s showed an accepted fingerprint\n", count(sum.Accepted, "case"))
 	}
@@ -126,13 +134,21 @@ func writeFinding(b *strings.Builder, n int, f hunt.Finding, worker string) {
 		size = "the shrinker did not come to an end"
 	}
 	fmt.Fprintf(b, "\n  case %d after %s; %s (%s), %s to shrink; reproduced %d of %d on fresh databases\n",
-		f.Case, clock(f.FoundAfter), count(f.Operations, "operation"), size, count(f.Shrink, "execution"), f.Reproduced, f.Trials)
+		f.Case, clock(f.FoundAfter), sized(f.Operations, f.Interventions), size, count(f.Shrink, "execution"), f.Reproduced, f.Trials)
 	if f.Repro != "" {
 		fmt.Fprintf(b, "  replay: %s\n", replayCommand(worker, f.Repro))
 		if page := repro.Visualization(f.Repro); page != "" {
 			fmt.Fprintf(b, "  visualisation: %s\n", page)
 		}
 	}
+}
+
+// sized tells how large a program is.
+func sized(operations, interventions int) string {
+	if interventions == 0 {
+		return count(operations, "operation")
+	}
+	return count(operations, "operation") + " and " + count(interventions, "intervention")
 }
 
 // violationOf returns the sentence of a violation, or why there is none.

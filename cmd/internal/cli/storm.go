@@ -24,6 +24,7 @@ type stormFlags struct {
 	seed                  uint64
 	projects, maxProjects int
 	sessions, operations  int
+	recheck               int
 	mode                  string
 	out, junit            string
 	accept                []string
@@ -36,8 +37,9 @@ func newStorm(s streams) *cobra.Command {
 		Use:   "storm",
 		Short: "Search for violations with random programs",
 		Long: `storm draws programs, runs them on the service against a real PostgreSQL, and checks every answer.
-A program that fails is run again on fresh databases, shrunk to its smallest form, and written as a
-repro. The search goes on after a finding, one finding a fingerprint.
+Sessions race, and a gate between the service and PostgreSQL decides which goes on: what a schedule did
+once it does again. A program that fails is run again on fresh databases, shrunk to its smallest form, and
+written as a repro. The search goes on after a finding, one finding a fingerprint.
 
 The same --seed gives the same programs, whatever the number of workers.
 
@@ -66,7 +68,8 @@ Exit codes: 0 nothing found, 1 finding, 2 usage or environment, 3 inconclusive.`
 	cmd.Flags().IntVar(&f.projects, "projects", d.Projects, "most projects of a program")
 	cmd.Flags().IntVar(&f.maxProjects, "max-projects", d.MaxProjects, "largest MAX_PROJECTS of a program")
 	cmd.Flags().IntVar(&f.sessions, "sessions", d.Sessions, "most sessions of a program")
-	cmd.Flags().StringVar(&f.mode, "mode", model.Sequential.String(), "how programs run: sequential (one operation at a time) or free (all sessions at once, on all cores)")
+	cmd.Flags().StringVar(&f.mode, "mode", model.Gated.String(), "how programs run: gated (sessions race under a schedule that is drawn, and replays), sequential (one operation at a time) or free (all sessions at once, on all cores)")
+	cmd.Flags().IntVar(&f.recheck, "recheck", recheckEvery, "in gated mode, execute every `n`th case a second time, on fresh backends, to see that it does the same (0: never)")
 	cmd.Flags().IntVar(&f.operations, "operations", 0, "operations of a program (0: drawn, about 30)")
 	cmd.Flags().StringVar(&f.out, "out", "findings", "`directory` for repros; empty: none are written")
 	cmd.Flags().StringSliceVar(&f.accept, "accept", nil, "`fingerprint` of a known finding, not to be reported; may be given often")
@@ -82,8 +85,24 @@ func randomSeed() uint64 {
 	return binary.LittleEndian.Uint64(b[:]) >> 33 // short enough to type
 }
 
+// recheckEvery is every how many gated cases one is executed twice.
+const recheckEvery = 128
+
 // stormHolds is how many leases a drawn program may keep at once.
 const stormHolds = 8
+
+var stormModes = []model.Mode{model.Gated, model.Sequential, model.Free}
+
+// bounds are those of the programs that are drawn.
+func (f *stormFlags) bounds() model.Bounds {
+	b := model.Bounds{MaxProjects: f.maxProjects, Projects: f.projects, Sessions: f.sessions, Operations: f.operations}
+	for _, m := range stormModes {
+		if m.String() == f.mode {
+			b.Mode = m
+		}
+	}
+	return b
+}
 
 func (f *stormFlags) check() error {
 	for _, n := range []struct {
@@ -92,16 +111,17 @@ func (f *stormFlags) check() error {
 	}{
 		{"projects", f.projects, 1, model.MaxProjects}, {"max-projects", f.maxProjects, 1, model.MaxProjects},
 		{"sessions", f.sessions, 1, model.MaxSessions}, {"operations", f.operations, 0, model.MaxOps}, {"cases", f.cases, 0, 1 << 30}, {"max-findings", f.findings, 0, 1 << 30},
+		{"recheck", f.recheck, 0, 1 << 30},
 	} {
 		if n.is < n.lo || n.is > n.hi {
 			return fmt.Errorf("--%s %d: must be between %d and %d", n.flag, n.is, n.lo, n.hi)
 		}
 	}
 	switch {
-	case f.mode != model.Sequential.String() && f.mode != model.Free.String():
-		return fmt.Errorf("--mode %s: unknown; known: sequential, free", f.mode)
-	case f.mode == model.Free.String() && f.sessions < 2:
-		return fmt.Errorf("--sessions %d: --mode free needs two sessions or more to race", f.sessions)
+	case !slices.Contains(stormModes, f.bounds().Mode) || f.bounds().Mode.String() != f.mode:
+		return fmt.Errorf("--mode %s: unknown; known: gated, sequential, free", f.mode)
+	case f.mode != model.Sequential.String() && f.sessions < 2:
+		return fmt.Errorf("--sessions %d: --mode %s needs two sessions or more to race", f.sessions, f.mode)
 	case f.budget < 0 || f.budget == 0 && f.cases == 0:
 		return fmt.Errorf("--budget %v: must be above zero, or zero with --cases", f.budget)
 	case f.shrinkBudget < 0:
@@ -144,10 +164,9 @@ func (f *stormFlags) run(cmd *cobra.Command, s streams) (err error) {
 	ctx := cmd.Context()
 	screen := newScreen(s, f.json)
 	defer screen.close()
-	bounds := model.Bounds{MaxProjects: f.maxProjects, Projects: f.projects, Sessions: f.sessions, Operations: f.operations}
-	atOnce := 1
-	if f.mode == model.Free.String() {
-		bounds.Mode, atOnce = model.Free, f.sessions
+	bounds, atOnce := f.bounds(), 1
+	if bounds.Mode != model.Sequential {
+		atOnce = f.sessions
 	}
 	env, err := f.open(ctx, connectionsPerWorker(f.projects, f.maxProjects, atOnce, stormHolds), screen.say)
 	if err != nil {
@@ -159,7 +178,7 @@ func (f *stormFlags) run(cmd *cobra.Command, s streams) (err error) {
 	sum, stopped := hunt.Run(ctx, hunt.Options{
 		Runner: env.fleet, Parallel: f.workers, Seed: f.seed, Bounds: bounds,
 		Budget: f.budget, MaxCases: f.cases, MaxFindings: f.findings,
-		ShrinkBudget: f.shrinkBudget, Accept: f.accept, Out: f.out,
+		Recheck: f.recheck, ShrinkBudget: f.shrinkBudget, Accept: f.accept, Out: f.out,
 		Meta: env.meta(f.targetName(), f.fault()), Progress: screen.progress,
 	})
 	screen.close()
