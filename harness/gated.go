@@ -84,7 +84,20 @@ func (r *Run) gated(ctx context.Context, sessions [][]model.Op, strategy gate.St
 	for _, ops := range sessions {
 		var thread []gate.Op
 		for _, o := range ops {
-			thread = append(thread, gate.Op{ID: o.ID, Run: func() { r.doGated(ctx, o) }})
+			at := -1 // its place in the history, once it has begun
+			thread = append(thread, gate.Op{
+				ID: o.ID,
+				Begin: func() {
+					if ctx.Err() == nil && !r.isOver() {
+						at = r.begin(o, false)
+					}
+				},
+				Run: func() {
+					if at >= 0 {
+						r.doGated(ctx, o, at)
+					}
+				},
+			})
 		}
 		plan.Sessions = append(plan.Sessions, thread)
 	}
@@ -118,11 +131,7 @@ func (r *Run) gated(ctx context.Context, sessions [][]model.Op, strategy gate.St
 }
 
 // doGated runs one operation. It has no deadline: the gate knows when nothing is left that could end it.
-func (r *Run) doGated(ctx context.Context, o model.Op) {
-	if ctx.Err() != nil || r.isOver() {
-		return
-	}
-	at := r.begin(o, false)
+func (r *Run) doGated(ctx context.Context, o model.Op, at int) {
 	var resp model.Response
 	if o.Kind == model.KindCancel {
 		r.context(ctx, o.Target).cancel()

@@ -50,11 +50,11 @@ type Result struct {
 // Verdict is the judgement of a case.
 type Verdict struct {
 	Status  Status   `json:"status"`
-	Results []Result `json:"results"` // one a family, in the order of Families
+	Results []Result `json:"results"` // one a family, in the order of Families; LatencyFamily last
 }
 
-// Families are the invariant families, the most telling first: where one case breaks several, the
-// first names the finding.
+// Families are the invariant families of every case, the most telling first: where one case breaks
+// several, the first names the finding. LatencyFamily is the last, where it is judged.
 var Families = []string{"panic", "isolation", "search", "lru", "errors", "progress", "accounting", "leak"}
 
 // First returns the violation that names the finding: the one of the earliest operation and, among

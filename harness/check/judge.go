@@ -2,6 +2,7 @@ package check
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/tenantstorm/tenantstorm/harness/history"
 	"github.com/tenantstorm/tenantstorm/model"
@@ -43,14 +44,22 @@ func (b *board) undecided(family, note string) {
 }
 
 // Judge judges one case. A family of which nothing was seen is inconclusive; a case in which no family
-// failed and none passed is inconclusive, too.
+// failed and none passed is inconclusive, too. The row of LatencyFamily is there only if round trips were
+// counted. Interventions that could not happen change nothing: the history is judged, not the schedule.
 func Judge(p model.Program, h history.History) Verdict {
+	if len(h.Outside) > 0 {
+		return unseen(h)
+	}
 	b := &board{rows: map[string]*Result{}}
-	for _, check := range []checker{checkPanic, checkIsolation, checkOracle, checkProgress, checkLeak} {
+	for _, check := range []checker{checkPanic, checkIsolation, checkOracle, checkProgress, checkLeak, checkRoundTrips} {
 		check(p, h, b)
 	}
+	families := Families
+	if b.row(LatencyFamily).Checked > 0 {
+		families = allFamilies()
+	}
 	var v Verdict
-	for _, family := range Families {
+	for _, family := range families {
 		r := b.row(family)
 		switch {
 		case len(r.Violations) > 0:
@@ -66,6 +75,19 @@ func Judge(p model.Program, h history.History) Verdict {
 	v.Status = v.overall()
 	return v
 }
+
+// unseen judges a history of which the gate saw a part only. What went past it may have come in between
+// anywhere, so what was seen proves nothing.
+func unseen(h history.History) Verdict {
+	note := "connections did not come through the gate, so that nothing can be said: " + strings.Join(h.Outside, ", ")
+	v := Verdict{Status: Inconclusive}
+	for _, family := range allFamilies() {
+		v.Results = append(v.Results, Result{Invariant: family, Status: Inconclusive, Note: note})
+	}
+	return v
+}
+
+func allFamilies() []string { return append(slices.Clone(Families), LatencyFamily) }
 
 func (v Verdict) overall() Status {
 	has := func(s Status) bool {

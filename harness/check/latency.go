@@ -26,7 +26,7 @@ const (
 // Latency gathers how long searches took in free-running cases, over as many cases as there are. One
 // case is too few for a percentile. Time counts from when the session meant to ask: a session asks as
 // soon as it has its last answer, so that is when it did, and no wait is left out (no coordinated
-// omission within a session). Sequential and gated cases say nothing of latency and are passed over.
+// omission within a session). Sequential and gated cases say nothing of time and are passed over.
 // Not for concurrent use.
 type Latency struct{ h *hdrhistogram.Histogram }
 
@@ -50,13 +50,13 @@ func (l *Latency) Add(mode model.Mode, h history.History) {
 
 // Judge says whether 95 of 100 searches answered within the bound.
 func (l *Latency) Judge(bound time.Duration) Result {
-	r := Result{Invariant: "latency", Checked: int(l.h.TotalCount())}
+	r := Result{Invariant: LatencyFamily, Checked: int(l.h.TotalCount())}
 	at := func(q float64) time.Duration {
 		return time.Duration(l.h.ValueAtQuantile(q)).Round(10 * time.Microsecond)
 	}
 	switch {
 	case r.Checked == 0:
-		r.Status, r.Note = NotApplicable, "latency is judged in free mode only"
+		r.Status, r.Note = NotApplicable, "latency is judged in free mode, round trips in gated mode"
 		return r
 	case r.Checked < latencySamples:
 		r.Status, r.Note = Inconclusive, fmt.Sprintf("%d searches are too few, %d are needed", r.Checked, latencySamples)
@@ -66,7 +66,7 @@ func (l *Latency) Judge(bound time.Duration) Result {
 	if r.Status = Pass; at(95) > bound {
 		r.Status = Fail
 		r.Violations = []Violation{{
-			Invariant: "latency", Kind: "p95", Verb: model.KindSearch.String(),
+			Invariant: LatencyFamily, Kind: "p95", Verb: model.KindSearch.String(),
 			Sentence: fmt.Sprintf("expected 95 of 100 searches within %s; got %s", bound, at(95)),
 		}}
 	}

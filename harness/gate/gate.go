@@ -113,23 +113,23 @@ func (g *Gate) Traffic(op int) history.Traffic {
 	}
 	g.mu.Unlock()
 	for _, l := range links {
-		g.belong(l, op) // it has, and its rows are counted
+		g.count(l)
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return *g.trafficOf(op)
 }
 
-// belong makes a link an operation's. What came over it until now was its last owner's.
-func (g *Gate) belong(l *pgwire.Link, op int) {
-	rows := l.Rows() // before the gate's mutex, which is taken after a link's
+// count counts a link's rows for the operation that it belongs to. It must be called before it belongs to
+// another, and without the gate's mutex, which is taken after a link's.
+func (g *Gate) count(l *pgwire.Link) {
+	rows := l.Rows()
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if more := rows - g.rows[l]; more > 0 {
 		g.trafficOf(g.owners[l]).Rows += more
 		g.rows[l] = rows
 	}
-	g.owners[l] = op
 }
 
 func (g *Gate) trafficOf(op int) *history.Traffic {

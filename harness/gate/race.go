@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -15,8 +14,11 @@ import (
 
 // Op is an operation of a race.
 type Op struct {
-	ID  int
-	Run func() // executes it to its end
+	ID int
+	// Begin, where it is not nil, is called before the operation is let begin, while nothing else moves: it
+	// may talk to the world outside, which in Run would leave the process for a moment.
+	Begin func()
+	Run   func() // executes it to its end
 }
 
 // Plan is what to run, and how.
@@ -50,9 +52,6 @@ type Outcome struct {
 // ErrFault: the schedule asks for a fault that cannot be done.
 var ErrFault = errors.New("gate: fault not available")
 
-// memory is how much a run may use before the garbage collector, which moves goroutines about, is let in.
-const memory = 1 << 30
-
 // Run runs a plan: the sessions race, and the gate lets one thread go on at a time. It returns when every
 // operation has ended and everything that the service started for them rests, or when nothing can move any
 // more. An error is the environment's, or ctx's. Operations that are stuck still run when Run has returned;
@@ -63,12 +62,8 @@ func (g *Gate) Run(ctx context.Context, p Plan) (Outcome, error) {
 			return Outcome{}, fmt.Errorf("%w: %s", ErrFault, in)
 		}
 	}
-	percent, limit := debug.SetGCPercent(-1), debug.SetMemoryLimit(memory)
-	defer func() {
-		debug.SetMemoryLimit(limit)
-		debug.SetGCPercent(percent)
-	}()
-	r := &run{g: g, p: p, sessions: map[int]int{}, left: map[int]bool{}, current: -1, strategy: newReplay(p.Schedule, p.Strategy)}
+	defer StopGC()()
+	r := &run{g: g, p: p, sessions: map[int]int{}, left: map[int]bool{}, begin: map[int]func(){}, current: -1, strategy: newReplay(p.Schedule, p.Strategy)}
 	r.settler = newSettler(ctx, g, orPatience(p.Patience))
 	defer r.close()
 	if err := r.settle(); err != nil {
@@ -104,6 +99,7 @@ type run struct {
 	strategy *replay
 	threads  sync.WaitGroup
 	sessions map[int]int // by operation
+	begin    map[int]func()
 	out      Outcome
 	current  int // the operation that went on last
 
@@ -121,6 +117,7 @@ func (r *run) start() {
 		for _, o := range ops {
 			r.sessions[o.ID] = n
 			r.left[o.ID] = true
+			r.begin[o.ID] = o.Begin
 		}
 		n++
 		r.threads.Go(func() {
@@ -270,5 +267,8 @@ func (r *run) release(u *unit) {
 		r.current = u.point.Op // what is nobody's takes nobody's turn
 	}
 	r.out.Steps = append(r.out.Steps, history.Step{Point: u.point, Label: u.label})
+	if begin := r.begin[u.point.Op]; begin != nil && u.point.Kind == model.AtStart {
+		begin()
+	}
 	u.release()
 }

@@ -43,7 +43,10 @@ func (t tracer) own(ctx context.Context, conn *pgx.Conn) {
 
 func (t tracer) belong(conn *pgx.Conn, op int) {
 	if l := linkOf(conn); l != nil {
-		t.g.belong(l, op)
+		t.g.count(l)
+		t.g.mu.Lock()
+		t.g.owners[l] = op
+		t.g.mu.Unlock()
 	}
 }
 

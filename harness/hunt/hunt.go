@@ -306,7 +306,14 @@ func (h *hunt) summary(ctx context.Context) Summary {
 			h.rows[f.Violation.Invariant] = &Invariant{Name: f.Violation.Invariant, Status: check.Fail}
 		}
 	}
-	for _, family := range check.Families {
+	families := check.Families
+	latency := h.latency.Judge(cmp.Or(h.o.LatencyBound, check.LatencyBound))
+	// A hunt is of one mode: of its cases either round trips were counted, or searches were timed.
+	counted := latency.Status == check.NotApplicable && h.rows[check.LatencyFamily] != nil
+	if counted {
+		families = append(slices.Clone(families), check.LatencyFamily)
+	}
+	for _, family := range families {
 		row := h.rows[family]
 		if row == nil {
 			row = &Invariant{Name: family}
@@ -322,8 +329,9 @@ func (h *hunt) summary(ctx context.Context) Summary {
 		}
 		s.Invariants = append(s.Invariants, *row)
 	}
-	latency := h.latency.Judge(cmp.Or(h.o.LatencyBound, check.LatencyBound))
-	s.Invariants = append(s.Invariants, Invariant{latency.Invariant, latency.Checked, latency.Status, latency.Note})
+	if !counted {
+		s.Invariants = append(s.Invariants, Invariant{latency.Invariant, latency.Checked, latency.Status, latency.Note})
+	}
 	if latency.Status == check.Inconclusive {
 		s.Verdict = check.Inconclusive
 	}

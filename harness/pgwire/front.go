@@ -16,12 +16,13 @@ type Keeper interface {
 	Offered(b *Batch) (now bool)
 	// Withdrawn tells that an offered batch will never be sent: its link broke.
 	Withdrawn(b *Batch)
-	// Busy tells that the server has something to do for the link: before anything is sent to it.
+	// Busy tells that the server has something to do for the link: before anything is sent to it. Each is
+	// followed by an Idle or a Held of the same link.
 	Busy(l *Link)
-	// Idle tells that it has done it, and that the client can see that.
+	// Idle tells that it has done it, and that the client can see that; or that the link is over.
 	Idle(l *Link)
-	// Held tells that it has done it, and that the client cannot see that before [Link.Deliver]: the
-	// link's replies are held.
+	// Held tells that it has done it, or has said as much as is kept, and that the client cannot see that
+	// before [Link.Deliver]: the link's replies are held. It is followed by an Idle or a Busy.
 	Held(l *Link)
 	// Failed tells why a link broke, where neither side closed it in good order.
 	Failed(l *Link, err error)
@@ -40,10 +41,11 @@ type Front struct {
 	dial   DialFunc
 	keeper Keeper
 
-	mu    sync.Mutex
-	links map[*Link]struct{}
-	keys  map[key]*Link
-	pumps sync.WaitGroup
+	mu     sync.Mutex
+	links  map[*Link]struct{}
+	keys   map[key]*Link
+	closed bool
+	pumps  sync.WaitGroup
 }
 
 // NewFront returns a front whose connections to the server are made by dial.
@@ -57,8 +59,16 @@ func (f *Front) Dial(ctx context.Context, network, address string) (net.Conn, er
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	return f.open(ctx, network, address)
+}
+
+func (f *Front) open(ctx context.Context, network, address string) (*Link, error) {
 	l := newLink(ctx, f, network, address)
 	f.mu.Lock()
+	if f.closed {
+		f.mu.Unlock()
+		return nil, net.ErrClosed
+	}
 	f.links[l] = struct{}{}
 	f.mu.Unlock()
 	f.keeper.Opened(ctx, l)
@@ -76,8 +86,11 @@ func (f *Front) Links() []*Link {
 	return links
 }
 
-// Close breaks every connection and waits until nothing of them is left.
+// Close breaks every connection and waits until nothing of them is left. None is made any more.
 func (f *Front) Close() error {
+	f.mu.Lock()
+	f.closed = true
+	f.mu.Unlock()
 	for _, l := range f.Links() {
 		l.breakOff(net.ErrClosed)
 	}

@@ -38,6 +38,8 @@ type Link struct {
 
 	// from the client
 	up      []byte // bytes that are no whole message yet
+	sorting bool   // a Write is at them
+	sluice  bool   // it writes to the server what nobody waits to see
 	passing int    // how many bytes of a CopyData message are still to pass through
 	batch   *Batch // the messages of a batch that is not complete
 	queue   []*Batch
@@ -45,9 +47,11 @@ type Link struct {
 	sending bool // a batch is being written to the server
 	opened  bool // the startup has been seen
 	ending  ending
-	ended   bool // it is time for the server to hear of the ending
-	told    bool // it has heard: what is left is to read until it closes
-	closed  bool // the client has closed
+	ended   bool               // it is time for the server to hear of the ending
+	told    bool               // it has heard: what is left is to read until it closes
+	closed  bool               // the client has closed
+	abort   context.CancelFunc // ends the dialling
+	unsent  error              // why a batch could not be written to the server
 
 	// from the server
 	server  net.Conn // nil before the startup is sent
@@ -67,7 +71,7 @@ type Link struct {
 	pid     uint32
 
 	deadline [2]time.Time // of reads and writes
-	timer    *time.Timer
+	timers   [2]*time.Timer
 }
 
 func newLink(ctx context.Context, f *Front, network, address string) *Link {
@@ -95,14 +99,14 @@ func (l *Link) Rows() int {
 func (l *Link) Hold() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.busy {
+	if !l.busy || l.owes.settled() && !l.held {
 		return false
 	}
 	l.hold = true
 	return true
 }
 
-// Deliver ends a Hold: what is there of the reply is handed to the client.
+// Deliver ends a Hold: what was held is handed to the client, and what is still to come will be.
 func (l *Link) Deliver() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -110,7 +114,11 @@ func (l *Link) Deliver() {
 	if l.held {
 		l.held = false
 		l.handOver()
-		l.setIdle()
+		if l.owes.settled() || l.eof {
+			l.setIdle()
+		} else {
+			l.front.keeper.Busy(l)
+		}
 	}
 	l.changed.Broadcast()
 }
@@ -149,24 +157,34 @@ func (l *Link) Read(p []byte) (int, error) {
 func (l *Link) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	switch {
-	case l.closed || l.ending != notEnding:
-		return 0, net.ErrClosed
-	case passed(l.deadline[1]):
-		return 0, os.ErrDeadlineExceeded
-	case l.eof:
-		return 0, syscall.EPIPE
+	for {
+		switch {
+		case l.closed || l.ending != notEnding:
+			return 0, net.ErrClosed
+		case passed(l.deadline[1]):
+			return 0, os.ErrDeadlineExceeded
+		case l.eof:
+			return 0, syscall.EPIPE
+		}
+		if !l.sorting {
+			break
+		}
+		l.changed.Wait() // for another Write, which may be in the middle of a message
 	}
+	l.sorting = true
 	l.up = append(l.up, p...)
 	err := l.sort()
-	switch {
-	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, net.ErrClosed), errors.Is(err, syscall.EPIPE):
-		return 0, err
-	case err != nil:
-		l.failed(err)
-		return 0, err
+	l.sorting = false
+	l.changed.Broadcast()
+	if err == nil {
+		return len(p), nil
 	}
-	return len(p), nil
+	if errors.Is(err, errUnexpected) {
+		l.failed(err)
+	}
+	back := min(len(p), len(l.up)) // these were not taken
+	l.up = l.up[:len(l.up)-back]
+	return len(p) - back, err
 }
 
 // Close ends the client's side. The server hears of it after everything that was sent before.
@@ -177,11 +195,14 @@ func (l *Link) Close() error {
 		return nil
 	}
 	l.closed = true
-	if l.timer != nil {
-		l.timer.Stop()
+	for _, t := range l.timers {
+		if t != nil {
+			t.Stop()
+		}
 	}
 	l.in = nil
 	if l.ending == notEnding {
+		l.flush()
 		l.ending = abandoned
 	}
 	if l.server == nil && !l.sending {
@@ -231,25 +252,29 @@ func (l *Link) setDeadlines(read, write *time.Time) error {
 	if l.closed {
 		return net.ErrClosed
 	}
-	if write != nil {
-		l.deadline[1] = *write
-		l.changed.Broadcast()
+	for i, t := range []*time.Time{read, write} {
+		if t != nil {
+			l.setDeadline(i, *t)
+		}
 	}
-	if read == nil {
-		return nil
+	if write != nil && l.sluice {
+		_ = l.server.SetWriteDeadline(*write)
 	}
-	l.deadline[0] = *read
-	if l.timer != nil {
-		l.timer.Stop()
-		l.timer = nil
+	l.changed.Broadcast()
+	return nil
+}
+
+func (l *Link) setDeadline(i int, t time.Time) {
+	l.deadline[i] = t
+	if l.timers[i] != nil {
+		l.timers[i].Stop()
+		l.timers[i] = nil
 	}
-	if !read.IsZero() && !passed(*read) {
-		l.timer = time.AfterFunc(time.Until(*read), func() {
+	if !t.IsZero() && !passed(t) {
+		l.timers[i] = time.AfterFunc(time.Until(t), func() {
 			l.mu.Lock()
 			defer l.mu.Unlock()
 			l.changed.Broadcast()
 		})
 	}
-	l.changed.Broadcast()
-	return nil
 }

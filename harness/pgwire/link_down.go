@@ -8,12 +8,26 @@ import (
 	"net"
 )
 
+// errBabble says that what the server says is not the protocol's.
+var errBabble = fmt.Errorf("%w from the server", errUnexpected)
+
 // pump dials the server, sends the link's first message, and reads what the server says for as long as
 // the link lives. It reads only while something is owed, while a COPY goes on, or while the client waits
 // although nothing is owed (for a notification): so what the server says out of turn is seen when the
 // client next speaks, at the same place in every execution.
 func (l *Link) pump(first []byte) {
-	server, err := l.connect(first)
+	ctx := l.ctx
+	if l.cancel {
+		ctx = context.WithoutCancel(ctx) // pgx may not wait for it
+	}
+	ctx, abort := context.WithCancel(ctx)
+	defer abort()
+	l.mu.Lock()
+	if l.abort = abort; l.eof {
+		abort()
+	}
+	l.mu.Unlock()
+	server, err := l.connect(ctx, first)
 	l.mu.Lock()
 	l.sending = false
 	if err != nil {
@@ -36,11 +50,7 @@ func (l *Link) pump(first []byte) {
 }
 
 // connect dials the server and sends it the link's first message.
-func (l *Link) connect(first []byte) (net.Conn, error) {
-	ctx := l.ctx
-	if l.cancel {
-		ctx = context.WithoutCancel(ctx) // pgx may not wait for it
-	}
+func (l *Link) connect(ctx context.Context, first []byte) (net.Conn, error) {
 	server, err := l.front.dial(ctx, l.network, l.address)
 	if err != nil {
 		return nil, fmt.Errorf("dial: %w", err)
@@ -76,7 +86,7 @@ func (l *Link) read(buf []byte) bool {
 	n, err := server.Read(buf)
 	l.mu.Lock()
 	l.reading = false
-	if n > 0 {
+	if n > 0 && !l.eof {
 		l.heard(buf[:n])
 	}
 	if err == nil {
@@ -84,17 +94,30 @@ func (l *Link) read(buf []byte) bool {
 	}
 	switch {
 	case l.eof:
-	case l.told, l.cancel && errors.Is(err, io.EOF):
+	case l.told, errors.Is(err, io.EOF) && l.refused():
 		l.atEnd()
+	case l.unsent != nil:
+		l.failed(l.unsent)
+	case l.owes.down.lost:
+		l.failed(errBabble)
 	default:
 		l.failed(fmt.Errorf("read from server: %w", err))
 	}
 	return false
 }
 
+// refused reports that a server that closes now has done so in good order: it has turned the client away,
+// or has taken a CancelRequest.
+func (l *Link) refused() bool {
+	return l.cancel || !l.greeted && l.owes.last == 'E' && l.owes.down.whole()
+}
+
 func (l *Link) wantsRead() bool {
 	if l.told {
 		return true
+	}
+	if l.held {
+		return false
 	}
 	if len(l.in) > unread && !l.closed {
 		// The client takes its time: that is its own doing, and nothing moves by itself.
@@ -120,11 +143,17 @@ func (l *Link) heard(p []byte) {
 	} else if !l.cancel {
 		l.greet(p)
 	}
+	if l.greeted && l.owes.down.lost {
+		l.failed(errBabble)
+		return
+	}
 	settled := l.owes.settled()
 	switch {
-	case l.hold && settled:
-		l.held = true
-		l.front.keeper.Held(l)
+	case l.hold && (settled || len(l.reply) > unread):
+		if !l.held && l.busy {
+			l.held = true
+			l.front.keeper.Held(l)
+		}
 	case l.hold:
 	case settled || !owed || !l.greeted || len(l.reply) > wholeReply:
 		l.handOver()
@@ -139,7 +168,7 @@ func (l *Link) heard(p []byte) {
 func (l *Link) greet(p []byte) {
 	l.hello = append(l.hello, p...)
 	l.owes.heard(p)
-	if l.greeted = l.owes.ready == 0; !l.greeted {
+	if l.greeted = len(l.owes.dues) == 0; !l.greeted {
 		return
 	}
 	for rest := l.hello; len(rest) > 0; {
@@ -159,7 +188,11 @@ func (l *Link) greet(p []byte) {
 
 // handOver gives the client what there is of a reply.
 func (l *Link) handOver() {
-	if !l.closed {
+	switch {
+	case l.closed:
+	case len(l.in) == 0:
+		l.in = l.reply
+	default:
 		l.in = append(l.in, l.reply...)
 	}
 	l.reply = nil
@@ -185,6 +218,9 @@ func (l *Link) failed(err error) {
 	l.eof = true
 	l.withdraw()
 	l.handOver()
+	if l.abort != nil {
+		l.abort()
+	}
 	if l.server != nil {
 		_ = l.server.Close()
 	}

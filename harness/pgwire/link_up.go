@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"syscall"
+	"time"
 )
 
 // refusal is the server's answer to a request for encryption that it does not grant.
@@ -16,6 +17,13 @@ const refusal = 'N'
 // writes COPY data.
 func (l *Link) sort() error {
 	for {
+		if l.eof {
+			return syscall.EPIPE
+		}
+		if l.ending == terminated {
+			l.up = nil // nobody hears what follows a Terminate
+			return nil
+		}
 		if !l.opened {
 			if whole, err := l.sortOpening(); !whole || err != nil {
 				return err
@@ -38,37 +46,38 @@ func (l *Link) sort() error {
 		if n == 0 {
 			return nil
 		}
-		if l.up[0] == 'd' && l.batch == nil {
+		kind := l.up[0]
+		switch {
+		case !l.greeted && kind != 'X', kind == 'p':
+			l.passing = n // a password: the server asked for it
+			continue
+		case kind == 'd', kind == 'c', kind == 'f':
+			l.flush()
 			if err := l.awaitCopy(); err != nil {
 				return err
 			}
-			if l.owes.copying {
+			if kind == 'd' {
+				// Where the COPY has failed meanwhile, which the client has not heard yet, the server passes
+				// over the data.
 				l.passing = n
 				continue
 			}
-			// Otherwise the COPY has failed, which the client has not heard yet: the server would pass over
-			// the data, too.
 		}
 		if len(l.up) < n {
 			return nil
 		}
 		msg := l.up[:n]
-		switch {
-		case !l.greeted || msg[0] == 'p':
-			l.passing = n // a password: the server asked for it
-			continue
-		case msg[0] == 'X':
+		if kind == 'X' {
+			l.flush()
 			l.ending = terminated
 			l.proceed()
-		case msg[0] == 'd' && l.batch == nil:
-		default:
-			if l.batch == nil {
-				l.batch = &Batch{Link: l}
-			}
-			if l.batch.add(msg) {
-				l.enqueue(l.batch)
-				l.batch = nil
-			}
+			continue
+		}
+		if l.batch == nil {
+			l.batch = &Batch{Link: l}
+		}
+		if l.batch.add(msg) {
+			l.flush()
 		}
 		if l.up = l.up[n:]; len(l.up) == 0 {
 			l.up = nil
@@ -79,7 +88,7 @@ func (l *Link) sort() error {
 // awaitCopy waits until the server has said whether it takes COPY data: some clients send it without
 // waiting. It lets go of the mutex meanwhile.
 func (l *Link) awaitCopy() error {
-	for !l.owes.copying && (len(l.queue) > 0 || l.sending || !l.owes.settled()) {
+	for len(l.queue) > 0 || l.sending || !l.owes.copying && !l.owes.settled() {
 		switch {
 		case l.closed:
 			return net.ErrClosed
@@ -97,20 +106,32 @@ func (l *Link) awaitCopy() error {
 func (l *Link) passThrough() error {
 	n := min(l.passing, len(l.up))
 	piece := l.up[:n:n]
-	l.up = l.up[n:]
-	l.passing -= n
-	if l.server == nil {
+	server := l.server
+	if server == nil {
 		return fmt.Errorf("%w: %q before the server was heard", errUnexpected, piece[0])
 	}
 	was := l.busy
 	l.setBusy()
+	l.sluice = true
+	if !l.deadline[1].IsZero() {
+		_ = server.SetWriteDeadline(l.deadline[1])
+	}
 	l.mu.Unlock()
-	_, err := l.server.Write(piece)
+	n, err := server.Write(piece)
 	l.mu.Lock()
-	if !was && l.owes.settled() {
+	l.sluice = false
+	if !l.deadline[1].IsZero() || err != nil {
+		_ = server.SetWriteDeadline(time.Time{}) // batches are written when the keeper says so
+	}
+	l.up = l.up[n:]
+	l.passing -= n
+	if l.eof || !was && l.owes.settled() && !l.ended {
 		l.setIdle()
 	}
-	return err
+	if err != nil {
+		return fmt.Errorf("write to server: %w", err) // what has become of it, the pump reads
+	}
+	return nil
 }
 
 // sortOpening takes the first message of a connection.
@@ -146,15 +167,26 @@ func (l *Link) sortOpening() (whole bool, err error) {
 	return true, nil
 }
 
+// flush ends the batch that is not complete, if there is one.
+func (l *Link) flush() {
+	if b := l.batch; b != nil {
+		l.batch = nil
+		l.enqueue(b)
+	}
+}
+
 // enqueue puts a batch behind those that wait.
 func (l *Link) enqueue(b *Batch) {
+	if l.eof {
+		return
+	}
 	l.queue = append(l.queue, b)
 	l.proceed()
 }
 
 // proceed shows the keeper the head of the queue or, where all is sent, tells the server of the end.
 func (l *Link) proceed() {
-	for !l.sending && !l.offered && len(l.queue) > 0 {
+	for !l.sending && !l.offered && len(l.queue) > 0 && !l.eof {
 		b := l.queue[0]
 		if !l.front.keeper.Offered(b) {
 			l.offered = true
@@ -185,7 +217,7 @@ func (l *Link) sendLocked(b *Batch) {
 	l.setBusy()
 	if b.Kind != Messages {
 		l.sending = true
-		l.owes.ready = 1 // the greeting ends like any answer
+		l.owes.ready(false) // the greeting ends like any answer
 		l.front.pumps.Go(func() { l.pump(b.data) })
 		return
 	}
@@ -197,10 +229,14 @@ func (l *Link) sendLocked(b *Batch) {
 	l.mu.Lock()
 	l.sending = false
 	switch {
+	case l.eof:
+		l.setIdle()
 	case err != nil:
-		l.failed(fmt.Errorf("write to server: %w", err))
-	case l.owes.settled() && len(l.reply) == 0:
-		l.setIdle() // nothing will be answered
+		// Why, the server may have said before it closed: the pump reads it, and then ends the link.
+		l.unsent = fmt.Errorf("write to server: %w", err)
+		l.owes.ready(false)
+	case l.owes.settled() && !l.held:
+		l.setIdle() // nothing will be answered, or all has been
 	}
 	l.changed.Broadcast()
 }
@@ -245,15 +281,15 @@ func (l *Link) withdraw() {
 }
 
 func (l *Link) setBusy() {
-	if !l.busy {
-		l.busy = true
+	if !l.busy || l.held {
+		l.busy, l.held = true, false
 		l.front.keeper.Busy(l)
 	}
 }
 
 func (l *Link) setIdle() {
 	if l.busy {
-		l.busy = false
+		l.busy, l.held = false, false
 		l.front.keeper.Idle(l)
 	}
 }

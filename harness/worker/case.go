@@ -42,7 +42,8 @@ type bench struct {
 	warm    *pgwire.Warm
 	cold    *pgwire.Warm // keeps nothing
 	locks   *gate.Locks
-	procs   int // GOMAXPROCS as the process began
+	procs   int    // GOMAXPROCS as the process began
+	startGC func() // nil while the garbage collector comes when it likes
 
 	provisioned map[string]bool // names of projects that have a database to be recycled
 	cases   int
@@ -87,6 +88,7 @@ func (b *bench) run(ctx context.Context, c Case, begin func(history.Entry)) Repo
 		opts.Settle = quickSettle
 	}
 	b.willDrop(p)
+	b.collect()
 	env, g := b.envOf(p, fresh)
 	if g != nil {
 		defer g.Close()
@@ -132,18 +134,12 @@ func (b *bench) run(ctx context.Context, c Case, begin func(history.Entry)) Repo
 // envOf returns where a program's service runs: under a gate, on backends that are kept, or on new ones.
 func (b *bench) envOf(p model.Program, fresh bool) (harness.Env, *gate.Gate) {
 	env := b.env
+	b.processors(p.Mode)
 	if p.Mode != model.Gated {
-		if runtime.GOMAXPROCS(0) != b.procs {
-			runtime.GOMAXPROCS(b.procs)
-		}
 		if !fresh {
 			env.Dial = b.warm.Dial
 		}
 		return env, nil
-	}
-	// What happens between two messages is then nearly the same every time.
-	if runtime.GOMAXPROCS(0) != 1 {
-		runtime.GOMAXPROCS(1)
 	}
 	dial := b.warm.DialLingering
 	if fresh {
