@@ -137,9 +137,13 @@ func (r *Run) doGated(ctx context.Context, o model.Op, at int) {
 		r.context(ctx, o.Target).cancel()
 		resp.Status = model.StatusOK
 	} else {
-		c := r.context(ctx, o.ID)
+		id := o.ID
+		if o.Kind == model.KindRestart {
+			id = 0 // no cancel reaches it, as in every mode
+		}
+		c := r.context(ctx, id)
 		gate.Label(c.ctx, o.ID, func(labelled context.Context) {
-			resp = r.guarded(&opContext{labelled, c.cancel}, o)
+			resp = r.guarded(&opContext{gate.WithOp(labelled, o.ID), c.cancel}, o)
 		})
 		c.cancel()
 	}
@@ -177,19 +181,34 @@ func (r *Run) traffic() {
 	}
 }
 
+// outsideTries is how often is asked for connections that the gate does not know, and outsideWait how long
+// is waited in between: a backend of the case before may still be on its way out.
+const (
+	outsideTries = 20
+	outsideWait  = 10 * time.Millisecond
+)
+
 // Outside returns the service's connections that did not come through the gate: nothing can be said of
 // what happens on them.
 func (r *Run) Outside(ctx context.Context, control *Control) ([]string, error) {
-	backends, err := control.Backends(ctx, r.env.Prefix)
-	if err != nil {
-		return nil, err
-	}
-	var outside []string
-	known := r.gate.PIDs()
-	for _, b := range backends {
-		if !slices.Contains(known, b.PID) {
-			outside = append(outside, fmt.Sprintf("%s of %s", b.Application, b.Database))
+	for try := 1; ; try++ {
+		backends, err := control.Backends(ctx, r.env.Prefix)
+		if err != nil {
+			return nil, err
+		}
+		var outside []string
+		for _, b := range backends {
+			if !r.gate.Had(b.PID) {
+				outside = append(outside, fmt.Sprintf("%s of %s", b.Application, b.Database))
+			}
+		}
+		if len(outside) == 0 || try == outsideTries {
+			return outside, nil
+		}
+		select {
+		case <-time.After(outsideWait):
+		case <-ctx.Done():
+			return nil, ctx.Err()
 		}
 	}
-	return outside, nil
 }

@@ -63,7 +63,7 @@ func Start(ctx context.Context, target Target, env Env, p model.Program) (*Run, 
 	if err := r.open(ctx); err != nil {
 		return nil, err
 	}
-	r.History.Capabilities = Capabilities(r.sys)
+	r.History.Capabilities, r.History.RoundTrips = Capabilities(r.sys), target.RoundTrips
 	return r, nil
 }
 

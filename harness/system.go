@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/tenantstorm/tenantstorm/harness/history"
 	"github.com/tenantstorm/tenantstorm/model"
 )
 
@@ -21,6 +22,9 @@ type Target struct {
 	// Reset empties every database of env.Prefix, so that the next case starts from nothing.
 	// Nil: the harness drops all databases whose names begin with the prefix, which is slower.
 	Reset func(ctx context.Context, env Env) error
+	// RoundTrips, where it is not nil, bounds how many round trips to PostgreSQL an operation may take. It
+	// unlocks the invariant latency/round-trips of gated runs.
+	RoundTrips *history.RoundTrips
 }
 
 // Env is where a service runs.

@@ -14,7 +14,7 @@ type Bounds struct {
 func DefaultBounds() Bounds { return Bounds{MaxProjects: 10, Projects: 15, Sessions: 4} }
 
 const (
-	drawnFiles = 4 // most files of a drawn repository
+	drawnFiles = 9 // most files of a drawn repository
 	drawnHolds = 6 // most leases of a drawn program
 	drawnSetup = 8 // most operations before the race of a drawn program
 )

@@ -13,26 +13,20 @@ import (
 // ones by the time that searches take, over all of a run. It is therefore not among Families.
 const LatencyFamily = "latency"
 
-// The most round trips of an operation that nothing disturbs. What a service does once for each operation,
-// or each connection, has room in the constants; what it does for each file has not.
-const (
-	tripsOfAny        = 6 // where nothing is stored
-	tripsPerConnect   = 3 // more for each connection that is opened: to prepare it and its statements
-	tripsOfIndex      = 9
-	indexPerConnect   = 2
-	filesPerRoundTrip = 8
-	// disturbedFactor is how often an operation may begin anew: what was cancelled or dropped closes
-	// connections under others, and leaves remains that somebody has to remove.
-	disturbedFactor = 2
-)
+// disturbedFactor is how often an operation may begin anew: what was cancelled or dropped closes
+// connections under others, and leaves remains that somebody has to remove.
+const disturbedFactor = 2
 
 // checkRoundTrips judges what each operation exchanged with PostgreSQL, where that was counted. Unlike time
 // it is the same on any machine. A violation comes after all others of the case: a service that is merely
 // slow must not hide that it is wrong.
 func checkRoundTrips(p model.Program, h history.History, b *board) {
+	if h.RoundTrips == nil {
+		return // how many are too many is for the service to say
+	}
 	quiet := undisturbed(p, h)
 	for _, e := range h.Entries {
-		bound, bounded := roundTrips(e)
+		bound, bounded := roundTrips(*h.RoundTrips, e)
 		if !bounded {
 			continue
 		}
@@ -54,7 +48,7 @@ func checkRoundTrips(p model.Program, h history.History, b *board) {
 
 // roundTrips returns the bound for an entry's operation. There is none where nobody counted, for what did
 // not end, and for a restart, which closes one service and opens another.
-func roundTrips(e history.Entry) (bound int, bounded bool) {
+func roundTrips(t history.RoundTrips, e history.Entry) (bound int, bounded bool) {
 	if e.Traffic == nil || e.Audit {
 		return 0, false
 	}
@@ -67,9 +61,9 @@ func roundTrips(e history.Entry) (bound int, bounded bool) {
 	case model.KindRestart, model.KindCancel:
 		return 0, false
 	case model.KindIndex:
-		return tripsOfIndex + indexPerConnect*e.Traffic.Connects + (e.Op.Files+filesPerRoundTrip-1)/filesPerRoundTrip, true
+		return t.Index + t.Connect*e.Traffic.Connects + (e.Op.Files+t.Files-1)/max(t.Files, 1), true
 	}
-	return tripsOfAny + tripsPerConnect*e.Traffic.Connects, true
+	return t.Any + t.Connect*e.Traffic.Connects, true
 }
 
 // undisturbed returns until when nothing was cancelled or dropped. What ends later may have been disturbed.

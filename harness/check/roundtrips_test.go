@@ -17,6 +17,7 @@ func traffic(h history.History, exchanged map[int]history.Traffic) history.Histo
 		t := exchanged[h.Entries[i].Op.ID]
 		h.Entries[i].Traffic = &t
 	}
+	h.RoundTrips = &history.RoundTrips{Any: 6, Index: 9, Files: 8, Connect: 2}
 	return h
 }
 
@@ -35,13 +36,13 @@ func TestRoundTrips(t *testing.T) {
 		{"#3 s0 index p1 rev=1 files=9", 0, 11, "index"},
 		{"#3 s0 index p1 rev=1 files=9", 2, 15, "index"},
 		{"#3 s0 search p0 shared limit=0", 0, 6, "search"},
-		{"#3 s0 search p0 shared limit=0", 1, 9, "search"},
-		{"#3 s0 hold p0 as h2", 2, 12, "hold"},
+		{"#3 s0 search p0 shared limit=0", 1, 8, "search"},
+		{"#3 s0 hold p0 as h2", 2, 10, "hold"},
 		{"#3 s0 release h1", 0, 6, "release"},
 		{"#3 s0 stats", 0, 6, "stats"},
 		{"#3 s0 switch p1", 0, 6, "switch"},
 		// It disturbs itself.
-		{"#3 s0 drop p1", 1, 18, "drop"},
+		{"#3 s0 drop p1", 1, 16, "drop"},
 	} {
 		t.Run(fmt.Sprint(row.op, " after ", row.connects), func(t *testing.T) {
 			p := parse(t, before+strings.ReplaceAll(row.op, " limit=0", ""))

@@ -148,6 +148,9 @@ func (g *Gate) Broken() []string {
 	return slices.Clone(g.broken)
 }
 
+// Had reports whether a connection of the gate has, or had, the backend with this process id.
+func (g *Gate) Had(pid uint32) bool { return g.front.Had(pid) }
+
 // PIDs returns the process ids of the backends that the gate's connections have.
 func (g *Gate) PIDs() []uint32 {
 	var pids []uint32

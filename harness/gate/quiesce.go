@@ -14,7 +14,7 @@ import (
 	"github.com/tenantstorm/tenantstorm/harness/pgwire"
 )
 
-// ErrRestless: something of the service or of the server goes on and on.
+// ErrRestless says that something of the service or of the server goes on and on.
 var ErrRestless = errors.New("the service does not come to rest")
 
 // askAfter is how long a reply may take before PostgreSQL is asked whether it waits for a lock; each

@@ -49,7 +49,7 @@ type Outcome struct {
 	Ended <-chan struct{}
 }
 
-// ErrFault: the schedule asks for a fault that cannot be done.
+// ErrFault says that the schedule asks for a fault that cannot be done.
 var ErrFault = errors.New("gate: fault not available")
 
 // Run runs a plan: the sessions race, and the gate lets one thread go on at a time. It returns when every

@@ -30,9 +30,6 @@ func (r *replay) Next(c Choice) int {
 	at := c.Ready[c.Default].At
 	in, ok := r.take(at, model.Preempt)
 	if !ok {
-		if r.first(at) >= 0 {
-			return c.Default // to its fault, before anything that the schedule has for it after that
-		}
 		return r.rest.Next(c)
 	}
 	for j, t := range c.Ready {

@@ -179,7 +179,7 @@ func (s *stage) plan(p gate.Plan, ops ...gate.Op) gate.Outcome {
 // ended checks that every operation of a run ended as it should, and the schedule came true.
 func ended(tb testing.TB, out gate.Outcome) {
 	tb.Helper()
-	if len(out.Stuck) > 0 || len(out.Diverged) > 0 {
+	if len(out.Stuck) > 0 || len(out.Diverged) > 0 || out.Why != "" {
 		tb.Fatalf("stuck %v, diverged %q: %s\nsteps %v", out.Stuck, out.Diverged, out.Why, lines(out.Steps))
 	}
 	<-out.Ended

@@ -26,6 +26,16 @@ type Traffic struct {
 	Rows     int `json:"rows"`     // rows received
 }
 
+// RoundTrips bounds the round trips of an operation that nothing disturbs, as a service's target states
+// them. What the service does once for each operation, or each connection, has room in the constants; what
+// it does for each file has not.
+type RoundTrips struct {
+	Any     int `json:"any"`     // of an operation that stores nothing
+	Index   int `json:"index"`   // of an index, and one more for each Files files
+	Files   int `json:"files"`   // files that an index stores in one round trip, ≥ 1
+	Connect int `json:"connect"` // more for each connection opened: to prepare it and its statements
+}
+
 // Step is one choice of the gate: whose turn it was, and what then happened.
 type Step struct {
 	Point model.Point `json:"point"`
@@ -54,6 +64,8 @@ type History struct {
 	Rest *Rest `json:"rest,omitempty"`
 	// Stacks are the goroutines at the moment of a hang or a leak, for people.
 	Stacks string `json:"stacks,omitempty"`
+	// RoundTrips are the target's bounds; nil where it states none.
+	RoundTrips *RoundTrips `json:"round_trips,omitempty"`
 	// Steps are the gate's choices in their order; none where the program was not gated.
 	Steps []Step `json:"steps,omitempty"`
 	// Realised are the deviations from the default schedule that happened: a schedule which replays them.

@@ -24,6 +24,7 @@ type Batch struct {
 	last   byte // the kind of the last message
 	steps  int  // messages that will be answered one by one
 	simple bool // it is a simple Query
+	copied bool // it ends a COPY
 }
 
 // Text returns the batch's first statement or, where it has none, what it executes; for people.
@@ -69,8 +70,9 @@ func cString(b []byte) string {
 // Send sends the batch on. It does not wait for the answer.
 func (b *Batch) Send() { b.Link.send(b) }
 
-// add appends a message, and reports whether it ends the batch.
-func (b *Batch) add(msg []byte) (ends bool) {
+// add appends a message, and reports whether it ends the batch. The end of a COPY that an Execute began does
+// not: the server answers it with what follows, up to a Sync or a Flush.
+func (b *Batch) add(msg []byte, extended bool) (ends bool) {
 	if len(b.data) == 0 {
 		b.simple = msg[0] == 'Q'
 	}
@@ -79,7 +81,11 @@ func (b *Batch) add(msg []byte) (ends bool) {
 	switch msg[0] {
 	case 'P', 'B', 'D', 'E', 'C':
 		b.steps++
-	case 'Q', 'S', 'H', 'F', 'c', 'f':
+	case 'c', 'f':
+		b.steps++
+		b.copied = true
+		return !extended
+	case 'Q', 'S', 'H', 'F':
 		return true
 	}
 	return false

@@ -44,13 +44,14 @@ type Front struct {
 	mu     sync.Mutex
 	links  map[*Link]struct{}
 	keys   map[key]*Link
+	had    map[uint32]bool // process ids of all backends that links had
 	closed bool
 	pumps  sync.WaitGroup
 }
 
 // NewFront returns a front whose connections to the server are made by dial.
 func NewFront(dial DialFunc, keeper Keeper) *Front {
-	return &Front{dial: dial, keeper: keeper, links: map[*Link]struct{}{}, keys: map[key]*Link{}}
+	return &Front{dial: dial, keeper: keeper, links: map[*Link]struct{}{}, keys: map[key]*Link{}, had: map[uint32]bool{}}
 }
 
 // Dial returns a connection for one client. The server is dialled when the client's startup is sent on;
@@ -86,6 +87,13 @@ func (f *Front) Links() []*Link {
 	return links
 }
 
+// Had reports whether a link has, or had, the backend with this process id.
+func (f *Front) Had(pid uint32) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.had[pid]
+}
+
 // Close breaks every connection and waits until nothing of them is left. None is made any more.
 func (f *Front) Close() error {
 	f.mu.Lock()
@@ -112,6 +120,7 @@ func (f *Front) learn(k key, l *Link) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.keys[k] = l
+	f.had[k.pid] = true
 }
 
 // holder returns the link whose client was given a key, nil if there is none.

@@ -38,7 +38,7 @@ func TestParkedBatchesKeepTheirOrder(t *testing.T) {
 	}
 	k.idle()
 	log, _ := k.said()
-	if diff := cmp.Diff(append([]string{"startup of " + config(t, nil, socket(t)).Database}, order...), log); diff != "" {
+	if diff := cmp.Diff(append([]string{"startup"}, order...), log); diff != "" {
 		t.Errorf("offered (-want +got):\n%s", diff)
 	}
 }
@@ -58,7 +58,7 @@ func TestClosedWhileParked(t *testing.T) {
 		}
 		var startup []byte
 		startup, err = (&pgproto3.StartupMessage{ProtocolVersion: pgproto3.ProtocolVersion30,
-			Parameters: map[string]string{"database": "d"}}).Encode(startup)
+			Parameters: map[string]string{"user": "u"}}).Encode(startup)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -69,7 +69,7 @@ func TestClosedWhileParked(t *testing.T) {
 			t.Fatal(err)
 		}
 		log, failed := k.said()
-		if diff := cmp.Diff([]string{"startup of d", "withdrawn: startup of d"}, log); diff != "" || len(failed) > 0 {
+		if diff := cmp.Diff([]string{"startup", "withdrawn: startup"}, log); diff != "" || len(failed) > 0 {
 			t.Errorf("%s, failed %v", diff, failed)
 		}
 	})
@@ -146,10 +146,10 @@ func TestHeldReplies(t *testing.T) {
 		t.Errorf("%d rows", rows)
 	}
 	// Delivered before the reply has come, it passes as ever.
-	exec(t, holder, "SELECT pg_advisory_lock(77)")
 	r.say(&pgproto3.Query{String: "SELECT pg_advisory_unlock_shared(77)"})
 	k.next().Send()
 	r.hear('Z')
+	exec(t, holder, "SELECT pg_advisory_lock(77)")
 	ask()
 	l.Deliver()
 	exec(t, holder, "SELECT pg_advisory_unlock(77)")

@@ -254,7 +254,7 @@ func TestFrontPassesTheSameBytes(t *testing.T) {
 		step("Z", &pgproto3.Query{String: "COPY t FROM STDIN; COPY t FROM STDIN"}, data("5\n"), done, data("6\n"), done)
 		step("Z", and(parse("COPY t FROM STDIN"), data("7\n"), done, sync)...)
 		step("Z", and(parse("COPY t FROM STDIN"), sync, data("8\n"), done, sync)...)
-		step("E", and(parse("COPY t FROM STDIN"), flush, data("x\n"), done)...)
+		step("E", and(parse("COPY t FROM STDIN"), flush, data("x\n"), done, flush)...)
 		step("Z", sync)
 		step("Z", &pgproto3.Query{String: "COPY t TO STDOUT"})
 		r.say(&pgproto3.Terminate{})

@@ -17,7 +17,7 @@ const refusal = 'N'
 // writes COPY data.
 func (l *Link) sort() error {
 	for {
-		if l.eof {
+		if l.eof && len(l.up) > 0 {
 			return syscall.EPIPE
 		}
 		if l.ending == terminated {
@@ -76,7 +76,7 @@ func (l *Link) sort() error {
 		if l.batch == nil {
 			l.batch = &Batch{Link: l}
 		}
-		if l.batch.add(msg) {
+		if l.batch.add(msg, l.owes.copying && !l.owes.simple) {
 			l.flush()
 		}
 		if l.up = l.up[n:]; len(l.up) == 0 {

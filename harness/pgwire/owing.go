@@ -24,6 +24,10 @@ func (o *owing) ready(simple bool) { o.dues = append(o.dues, due{simple: simple}
 
 // sent notes that a batch goes to the server.
 func (o *owing) sent(b *Batch) {
+	copying := o.copying
+	if b.copied {
+		o.copying = false
+	}
 	switch b.last {
 	case 'S':
 		o.skipping = false
@@ -33,14 +37,9 @@ func (o *owing) sent(b *Batch) {
 			o.ready(b.simple)
 		}
 	case 'c', 'f':
-		switch {
-		case !o.copying: // the COPY has failed already, and has been answered
-		case o.simple:
+		if copying && o.simple { // otherwise the COPY has failed already, and has been answered
 			o.ready(true)
-		default:
-			o.dues = append(o.dues, due{steps: 1})
 		}
-		o.copying = false
 	default: // a Flush, or COPY data follows, for which the server answers what came before it, too
 		if !o.skipping && b.steps > 0 {
 			o.dues = append(o.dues, due{steps: b.steps})

@@ -23,8 +23,8 @@ func TestOwing(t *testing.T) {
 		"copy in, failed at the end":   {"Q", ":G.", "f", ":EZ."},
 		"copy in, failed on the way":   {"Q", ":G.", ":E", ":Z.", "c."},
 		"two copies in one query":      {"Q", ":G.", "c", ":CG.", "c", ":CZ."},
-		"extended copy in":             {"PBE", ":12G.", "c", ":C.", "S", ":Z."},
-		"extended copy in, synced":     {"PBES", ":12G.", "c", ":C.", "S", ":Z."},
+		"extended copy in":             {"PBE", ":12G.", "cS", ":C", ":Z."},
+		"extended copy in, synced":     {"PBES", ":12G.", "cH", ":C.", "S", ":Z."},
 		"extended copy in, failed":     {"PBES", ":12G.", ":E.", "c.", "S", ":Z."},
 		"extended copy in, unprepared": {"PBE", ":E.", "c.", "S", ":Z."},
 		"copy out":                     {"Q", ":Hddc", ":CZ."},
@@ -44,7 +44,7 @@ func TestOwing(t *testing.T) {
 			} else {
 				var b Batch
 				for _, kind := range []byte(step) {
-					b.add(message(kind, ""))
+					b.add(message(kind, ""), o.copying && !o.simple)
 				}
 				o.sent(&b)
 			}

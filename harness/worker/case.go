@@ -46,8 +46,8 @@ type bench struct {
 	startGC func() // nil while the garbage collector comes when it likes
 
 	provisioned map[string]bool // names of projects that have a database to be recycled
-	cases   int
-	dirty   bool // the last case broke: what it left is not to be recycled
+	cases       int
+	dirty       bool // the last case broke: what it left is not to be recycled
 }
 
 func newBench(target harness.Target, dsn, prefix string, log io.Writer) *bench {

@@ -102,7 +102,7 @@ func (m *matrix) run(ctx context.Context, env *environment) error {
 	for i := range m.flags.seeds {
 		for _, mode := range m.modes() {
 			g.Go(func() error {
-				return m.withFleet(ctx, env, m.clean, fmt.Sprintf("c%d%s", i, mode), func(runner hunt.Runner) error {
+				return m.withFleet(ctx, env, m.clean, fmt.Sprintf("c%d%.1s", i, mode), func(runner hunt.Runner) error {
 					return m.searchClean(ctx, env, m.flags.seed+uint64(i), mode, runner)
 				})
 			})

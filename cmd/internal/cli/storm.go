@@ -55,6 +55,9 @@ Exit codes: 0 nothing found, 1 finding, 2 usage or environment, 3 inconclusive.`
 			if !cmd.Flags().Changed("seed") {
 				f.seed = randomSeed()
 			}
+			if !cmd.Flags().Changed("mode") && f.sessions == 1 {
+				f.mode = model.Sequential.String() // one session alone races with nobody
+			}
 			return f.run(cmd, s)
 		},
 	}
@@ -148,7 +151,7 @@ func (f *stormFlags) check() error {
 // checkFingerprint sees that a fingerprint could be one: family/kind/verb, of a family there is.
 func checkFingerprint(s string) error {
 	parts := strings.Split(s, "/")
-	if len(parts) != 3 || !slices.Contains(check.Families, parts[0]) || parts[1] == "" || parts[2] == "" {
+	if len(parts) != 3 || !slices.Contains(append([]string{check.LatencyFamily}, check.Families...), parts[0]) || parts[1] == "" || parts[2] == "" {
 		return fmt.Errorf("not a fingerprint, such as lru/order/stats; the families are %s", strings.Join(check.Families, ", "))
 	}
 	return nil
