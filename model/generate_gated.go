@@ -18,6 +18,7 @@ const (
 	gatedSpare    = 2 // most projects beyond the pools
 	gatedSetup    = 2 // most operations of the setup that do not prepare the race
 	gatedSessions = 3 // most sessions, but for one program in ten
+	gatedNames    = 8 // one program in so many has names that could be mistaken: other modes look for that
 	gatedRetries  = 3 // draws of one operation of the race until one is possible
 )
 
@@ -38,7 +39,9 @@ func (d *drawer) gated(b Bounds) Program {
 	}
 	sessions = max(1, min(sessions, b.Sessions))
 	d.prog.Sessions = d.src.Int("sessions", min(2, sessions), sessions)
-	d.names()
+	if d.src.Int("family of names", 0, gatedNames-1) == gatedNames-1 {
+		d.names()
+	}
 	d.drawSwarm(b.Kinds, raceWeights)
 	d.prepare()
 	if d.src.Int("about one project", 0, 1) == 0 {

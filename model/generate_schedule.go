@@ -10,7 +10,7 @@ const (
 	scheduleFaults   = 8                    // of so many schedules one has one fault, and one has two
 	drawnPreemptions = 3                    // most explicit preemptions
 	drawnSeed        = 1<<30 - 1            // greatest seed of a strategy
-	drawnFaultNth    = 6                    // cancelled is at the message with this number, at the latest
+	drawnFaultNth    = 6                    // cancelled is at the point with this number, at the latest
 )
 
 // anchors are the kinds of point at which a preemption is drawn, with how often of all, and the greatest
@@ -21,6 +21,10 @@ var anchors = []struct {
 }{
 	{AtStart, 1, 1}, {AtMessage, 6, 8}, {AtConnect, 2, 3}, {AtAcquire, 1, 3}, {AtRelease, 1, 3},
 }
+
+// faultKinds are the kinds of point at which an operation is cancelled, each as often as it stands here: in
+// the middle of a statement mostly, but also while it waits for a connection.
+var faultKinds = []PointKind{AtMessage, AtMessage, AtMessage, AtAcquire, AtAcquire, AtConnect}
 
 // schedule draws the schedule of a gated program: a strategy or preemptions and, for every fourth, one or
 // two cancellations.
@@ -43,7 +47,8 @@ func (d *drawer) schedule() {
 		return
 	}
 	for range max(0, d.src.Int("faults", 0, scheduleFaults-1)-scheduleFaults+3) {
-		at := Point{Op: d.raceOp().ID, Kind: AtMessage, Nth: d.src.Int("message", 1, d.src.Int("messages", 1, drawnFaultNth))} // the early ones more often
+		kind := faultKinds[d.src.Int("at", 0, len(faultKinds)-1)]
+		at := Point{Op: d.raceOp().ID, Kind: kind, Nth: d.src.Int("nth", 1, d.src.Int("up to", 1, drawnFaultNth))} // the early ones more often
 		p.Schedule = append(p.Schedule, Intervention{Kind: Fault, At: at, Fault: "cancel"})
 	}
 }

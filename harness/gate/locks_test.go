@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
@@ -160,7 +159,7 @@ func TestStuckInTheService(t *testing.T) {
 			}
 		})
 	}
-	out := s.plan(gate.Plan{Schedule: at(t, "preempt #1 at message 1 to #2"), Patience: 50 * time.Millisecond},
+	out := s.plan(gate.Plan{Schedule: at(t, "preempt #1 at message 1 to #2"), Patience: brief},
 		both(1, a, b), both(2, b, a))
 	if !slices.Equal(out.Stuck, []int{1, 2}) {
 		t.Fatalf("stuck %v", out.Stuck)
@@ -181,7 +180,7 @@ func TestStuckInAMutex(t *testing.T) {
 	s := staged(t)
 	var mu sync.Mutex
 	mu.Lock()
-	out := s.plan(gate.Plan{Patience: 50 * time.Millisecond}, s.op(1, func(context.Context) {
+	out := s.plan(gate.Plan{Patience: brief}, s.op(1, func(context.Context) {
 		mu.Lock()
 		defer mu.Unlock()
 	}))
@@ -200,7 +199,7 @@ func TestStuckBetweenServiceAndServer(t *testing.T) {
 	p, q := s.pool(), s.pool()
 	done := make(chan struct{})
 	var errs [2]error
-	out := s.plan(gate.Plan{Patience: 50 * time.Millisecond, Schedule: at(t, "preempt #1 at message 3 to #2")},
+	out := s.plan(gate.Plan{Patience: brief, Schedule: at(t, "preempt #1 at message 3 to #2")},
 		s.op(1, func(ctx context.Context) {
 			errs[0] = pgx.BeginFunc(ctx, p, func(tx pgx.Tx) error {
 				if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock(1)"); err != nil {
@@ -244,7 +243,7 @@ func TestStuckOnALockOfAStranger(t *testing.T) {
 	control(t, "SELECT pg_advisory_lock(3)")
 	var err error
 	// #2 is not let go on meanwhile: whether it is before or after #1's answer would be chance.
-	out := s.plan(gate.Plan{Patience: 100 * time.Millisecond},
+	out := s.plan(gate.Plan{Patience: brief},
 		s.says(1, s.pool(), &err, "SELECT pg_advisory_lock(3)"), s.op(2, func(context.Context) {}))
 	if !slices.Equal(out.Stuck, []int{1, 2}) || !strings.Contains(out.Why, "#1 waits for a lock that is held by somebody who is not of this case") {
 		t.Errorf("stuck %v: %s", out.Stuck, out.Why)

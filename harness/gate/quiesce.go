@@ -185,22 +185,26 @@ func (g *Gate) blocked(ctx context.Context, links []*pgwire.Link) (map[uint32][]
 	return g.locks.Blocked(ctx, pids)
 }
 
+// fewSlices is how often something has to be seen at work before it counts as restless.
+const fewSlices = 20
+
 // quiet waits until no goroutine but this one runs or could run: three looks in a row, since a goroutine
 // that is between two states may be missed by one.
 func (s *settler) quiet() error {
-	for calm := 0; calm < 3; {
+	for calm, moving := 0, 0; calm < 3; {
 		metrics.Read(s.samples)
 		if s.samples[0].Value.Uint64() == 0 && s.samples[1].Value.Uint64() <= 1 && s.samples[2].Value.Uint64() == 0 {
 			calm++
 		} else {
 			calm = 0
 		}
-		// Looking is cheap where nothing runs, and takes a time slice for each look where something does.
 		if calm == 0 {
 			if err := s.ctx.Err(); err != nil {
 				return err
 			}
-			if time.Now().After(s.until) {
+			// Each look takes a time slice where something computes. That a few have been taken tells it from a
+			// machine that had no time for any of us.
+			if moving++; moving >= fewSlices && time.Now().After(s.until) {
 				return fmt.Errorf("%w: it has been computing for %s", ErrRestless, s.limit)
 			}
 		}

@@ -62,7 +62,7 @@ func TestRestless(t *testing.T) {
 	s := staged(t)
 	var stop atomic.Bool
 	var told, second bool
-	out := s.plan(gate.Plan{Patience: 50 * time.Millisecond},
+	out := s.plan(gate.Plan{Patience: brief},
 		s.op(1, func(context.Context) { told = spin(&stop) }),
 		s.op(2, func(context.Context) { second = true }))
 	stop.Store(true)
@@ -85,7 +85,7 @@ func TestSettleIsBounded(t *testing.T) {
 	var stop atomic.Bool
 	told := make(chan bool)
 	go func() { told <- spin(&stop) }()
-	err := s.Settle(t.Context(), 50*time.Millisecond)
+	err := s.Settle(t.Context(), brief)
 	stop.Store(true)
 	if !<-told || !errors.Is(err, gate.ErrRestless) {
 		t.Errorf("settle: %v", err)
@@ -113,7 +113,7 @@ func TestASlowStatement(t *testing.T) {
 	steps(t, out, "#1 at start", "#1 at acquire 1", "#1 at connect 1: startup", "#1 at message 1: SELECT pg_sleep(0.02)", "#1 at release 1",
 		"#2 at start", "#2 at acquire 1", "#2 at connect 1: startup", "#2 at message 1: SELECT 2", "#2 at release 1")
 	s = staged(t)
-	out = s.plan(gate.Plan{Patience: 50 * time.Millisecond}, s.says(1, s.pool(), &errs[0], "SELECT pg_sleep(60)"))
+	out = s.plan(gate.Plan{Patience: brief}, s.says(1, s.pool(), &errs[0], "SELECT pg_sleep(60)"))
 	if !slices.Equal(out.Stuck, []int{1}) || !strings.Contains(out.Why, "in PostgreSQL: #1 executes a statement") {
 		t.Errorf("stuck %v: %s", out.Stuck, out.Why)
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
@@ -16,6 +17,9 @@ import (
 	"github.com/tenantstorm/tenantstorm/harness/pgwire"
 	"github.com/tenantstorm/tenantstorm/model"
 )
+
+// brief is how long what never comes to rest is waited for: long enough for a busy machine.
+const brief = 200 * time.Millisecond
 
 // common is what the stages of a process share.
 type common struct {
