@@ -2,5 +2,6 @@
 // and nothing of programs.
 //
 // [Warm] keeps server connections when clients close theirs: a backend takes PostgreSQL milliseconds to
-// fork, and a case opens dozens.
+// fork, and a case opens dozens. [Front] shows a keeper each batch of messages before it is sent, and when
+// the server has answered; [Listener] lets services of any language through one.
 package pgwire

@@ -79,13 +79,14 @@ func TestServerDies(t *testing.T) {
 		_ = conn.Close(context.Background())
 		k.idle()
 
-		// Of what it said, nothing is lost: much of it is on its way to a client that does not read.
+		// A client that does not read holds the server up, and then loses nothing of what was kept for it: far
+		// less than the 100 MB of the answer.
 		r := start(t, f.Dial)
 		r.say(&pgproto3.Query{String: "SELECT repeat('x', 1000) FROM generate_series(1, 100000)"})
 		k.idle()
 		k.until(func() bool { return k.links[len(k.links)-1].PID() != 0 })
 		kill(k.links[len(k.links)-1].PID())
-		if all, err := io.ReadAll(r.conn); err != nil || len(all) < 4<<20 {
+		if all, err := io.ReadAll(r.conn); err != nil || len(all) < 4<<20 || len(all) > 16<<20 {
 			t.Errorf("%s: read %d bytes, %v", name, len(all), err)
 		}
 		k.idle()

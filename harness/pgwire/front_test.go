@@ -160,7 +160,6 @@ func TestFrontPassesNoticesAndNotifications(t *testing.T) {
 type raw struct {
 	tb   testing.TB
 	conn net.Conn
-	buf  []byte
 }
 
 func start(tb testing.TB, dial pgwire.DialFunc) *raw {

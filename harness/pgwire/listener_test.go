@@ -109,7 +109,7 @@ func TestListenerCopies(t *testing.T) {
 	if n := text(t, conn, "SELECT length($1)::text", strings.Repeat("y", 9<<20)); n != row(9<<20) {
 		t.Error(n)
 	}
-	// A client that does not read holds the server up: the link does not keep what it says.
+	// And back, more than a link keeps for a client that is slow.
 	counted := &counting{}
 	tag, err = conn.PgConn().CopyTo(t.Context(), counted, "COPY t TO STDOUT")
 	if err != nil || counted.n != size {
