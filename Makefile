@@ -19,7 +19,7 @@ BENCH ?= .
 setup_postgres = $(if $(findstring --postgres,$(ARGS)),,sh .ci/setup-postgres)
 
 .DEFAULT_GOAL := help
-.PHONY: help test storm replay selftest kill-matrix lint race image build fuzz bench performance clean ci
+.PHONY: help test storm replay selftest kill-matrix determinism lint race image build fuzz bench performance clean ci
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -44,6 +44,10 @@ selftest: build ## search for every seeded fault from one seed, 10 s each, and i
 kill-matrix: build ## the same from ten seeds, a minute each: takes an hour or so (ARGS='--fault id --json')
 	@$(setup_postgres)
 	@$(BIN)/tenantstorm selftest --seeds 10 --budget 1m $(ARGS)
+
+determinism: build ## find interleavings and replay each with its steps compared, another process keeping a core busy (TIMES=1000 ARGS='--seeds 5')
+	@$(setup_postgres)
+	@BIN=$(BIN) TIMES=$(or $(TIMES),1000) bash .ci/determinism $(ARGS)
 
 lint: ## run the linter, at the version pinned in .ci/lint
 	@sh .ci/golangci-lint run $(PACKAGES)

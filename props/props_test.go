@@ -91,6 +91,15 @@ func TestLinearizability(t *testing.T) {
 	}.check(t)
 }
 
+// TestInterleavings: whatever the order in which the messages of several sessions reach PostgreSQL, and
+// wherever an operation is cancelled, every invariant holds.
+func TestInterleavings(t *testing.T) {
+	property{
+		bounds:   func(b *model.Bounds) { b.Mode = model.Gated },
+		families: []string{"search", "isolation", "errors"},
+	}.check(t)
+}
+
 // TestLatencyBounds: 95 of 100 searches answer within half a second while every session works. That is
 // a bound for users of the service, far above what it takes here, so a slow machine does not break it.
 func TestLatencyBounds(t *testing.T) {

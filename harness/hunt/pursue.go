@@ -195,6 +195,8 @@ type Replayed struct {
 	Other     map[string]int   // executions that showed another one
 	Diverged  int              // executions that did not, and in which the schedule could not be followed
 	Where     []string         // of the last of those: what could not be done
+	Differing int              // executions whose steps under the gate were not those of the first
+	Differ    string           // where the last of them did
 	Unknown   int              // executions that say nothing: the worker was killed from outside
 	Violation *check.Violation // the last one with the fingerprint
 	History   history.History  // its history
@@ -205,13 +207,20 @@ type Replayed struct {
 // fingerprint; "" means whatever shows first.
 func Replay(ctx context.Context, runner Runner, p model.Program, fingerprint string, times int) (Replayed, error) {
 	r := Replayed{Other: map[string]int{}}
-	for range times {
+	var steps []history.Step
+	for i := range times {
 		out, err := runner.Do(ctx, worker.Case{Program: p.String(), Fresh: true})
 		if err != nil {
 			return r, err
 		}
 		r.Times++
 		r.Last = &out
+		if i == 0 {
+			steps = out.History.Steps
+		} else if where := Differ(steps, out.History.Steps); where != "" && out.Died == nil {
+			r.Differing++
+			r.Differ = where
+		}
 		v := out.Verdict.First()
 		if len(out.History.Diverged) > 0 && (v == nil || fingerprint != "" && v.Fingerprint() != fingerprint) {
 			r.Diverged++

@@ -114,7 +114,7 @@ func (l *Link) Deliver() {
 	if l.held {
 		l.held = false
 		l.handOver()
-		if l.owes.settled() || l.eof {
+		if l.eof || l.owes.settled() && !l.ended && !l.sending {
 			l.setIdle()
 		} else {
 			l.front.keeper.Busy(l)

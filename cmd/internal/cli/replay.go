@@ -55,6 +55,7 @@ Exit codes: 0 not reproduced, 1 reproduced, 125 anything else, so that git bisec
 type replayJSON struct {
 	Times         int      `json:"times"`
 	Reproduced    int      `json:"reproduced"`
+	Differing     int      `json:"differing"`       // executions whose steps under the gate were not those of the first
 	Diverged      int      `json:"diverged"`        // executions in which the schedule could not be followed
 	Where         []string `json:"where,omitempty"` // what of it could not be done in the last of them
 	Other         int      `json:"other"`
@@ -147,7 +148,7 @@ func (f *replayFlags) print(w io.Writer, r repro.Repro, done hunt.Replayed, page
 		if done.Violation != nil {
 			fingerprint = done.Violation.Fingerprint()
 		}
-		return printJSON(w, replayJSON{Times: done.Times, Reproduced: done.Same, Diverged: done.Diverged, Where: done.Where, Other: others, Unknown: done.Unknown, Fingerprint: fingerprint, Visualization: page})
+		return printJSON(w, replayJSON{Times: done.Times, Reproduced: done.Same, Diverged: done.Diverged, Where: done.Where, Differing: done.Differing, Other: others, Unknown: done.Unknown, Fingerprint: fingerprint, Visualization: page})
 	}
 	var err error
 	say := func(format string, v ...any) {
@@ -176,6 +177,9 @@ func (f *replayFlags) print(w io.Writer, r repro.Repro, done hunt.Replayed, page
 		say("UNKNOWN: %d of %d executions say nothing", done.Unknown, done.Times)
 	default:
 		say("NOT REPRODUCED in %s", count(done.Times, "execution"))
+	}
+	if done.Differing > 0 {
+		say("\nNOT DETERMINISTIC: %s of %d took other steps than the first; the last %s", count(done.Differing, "execution"), done.Times, done.Differ)
 	}
 	if f.verbose && done.Last != nil {
 		say("")
