@@ -219,13 +219,17 @@ func (c watched) Read(p []byte) (int, error) {
 // would eat what the reset is answered with.
 func TestSomebodyReadsWhileTheClientTerminates(t *testing.T) {
 	t.Parallel()
-	reads := make(chan struct{})
+	reads := make(chan struct{}, 1)
 	w := pgwire.NewWarm(func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
 		return watched{conn, reads}, err
 	}, 2)
 	defer w.Close()
 	client := speak(t, w)
+	select {
+	case <-reads: // of the greeting
+	default:
+	}
 	end := make(chan error)
 	go func() {
 		_, err := client.Read(make([]byte, 100))
