@@ -44,6 +44,12 @@ func (s *shrinker) simplerPoint(i int) {
 		if s.try(withSchedule(s.current, schedule)) {
 			return
 		}
+		if moved := schedule[i]; moved.Kind == model.Fault {
+			// At one point the order counts: a preemption there first, and the harm when it is come back to.
+			if s.try(withSchedule(s.current, append(slices.Delete(schedule, i, i+1), moved))) {
+				return
+			}
+		}
 	}
 }
 
