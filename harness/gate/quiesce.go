@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"runtime"
 	"runtime/metrics"
 	"slices"
@@ -140,7 +139,7 @@ func (s *settler) replies() error {
 // links returns the links in a state. It wants the mutex held.
 func (g *Gate) links(in state) []*pgwire.Link {
 	var links []*pgwire.Link
-	for l, is := range maps.All(g.states) {
+	for l, is := range g.states {
 		if is == in {
 			links = append(links, l)
 		}

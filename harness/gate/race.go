@@ -63,7 +63,7 @@ func (g *Gate) Run(ctx context.Context, p Plan) (Outcome, error) {
 		}
 	}
 	defer StopGC()()
-	r := &run{g: g, p: p, sessions: map[int]int{}, left: map[int]bool{}, begin: map[int]func(){}, current: -1, strategy: newReplay(p.Schedule, p.Strategy)}
+	r := &run{p: p, sessions: map[int]int{}, left: map[int]bool{}, begin: map[int]func(){}, current: -1, strategy: newReplay(p.Schedule, p.Strategy)}
 	r.settler = newSettler(ctx, g, orPatience(p.Patience))
 	defer r.close()
 	if err := r.settle(); err != nil {
@@ -94,7 +94,6 @@ func (g *Gate) Run(ctx context.Context, p Plan) (Outcome, error) {
 // run is one Run.
 type run struct {
 	*settler
-	g        *Gate
 	p        Plan
 	strategy *replay
 	threads  sync.WaitGroup
