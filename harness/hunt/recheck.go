@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/tenantstorm/tenantstorm/harness/check"
 	"github.com/tenantstorm/tenantstorm/harness/history"
 	"github.com/tenantstorm/tenantstorm/harness/worker"
 	"github.com/tenantstorm/tenantstorm/model"
@@ -29,16 +30,17 @@ func (h *hunt) recheck(ctx context.Context, number int, p model.Program, first w
 		h.sum.Differing = append(h.sum.Differing, fmt.Sprintf("case %d %s; %s", number, where, sources))
 		return
 	}
-	a, b := first.Verdict.First(), again.Verdict.First()
-	switch {
-	case a == nil && b == nil, a != nil && b != nil && a.Fingerprint() == b.Fingerprint():
-	case a == nil:
-		h.sum.Differing = append(h.sum.Differing, fmt.Sprintf("case %d passed, and the second time showed %s; %s", number, b.Fingerprint(), sources))
-	case b == nil:
-		h.sum.Differing = append(h.sum.Differing, fmt.Sprintf("case %d showed %s, and the second time passed; %s", number, a.Fingerprint(), sources))
-	default:
-		h.sum.Differing = append(h.sum.Differing, fmt.Sprintf("case %d showed %s, and the second time %s; %s", number, a.Fingerprint(), b.Fingerprint(), sources))
+	if a, b := shown(first.Verdict), shown(again.Verdict); a != b {
+		h.sum.Differing = append(h.sum.Differing, fmt.Sprintf("case %d %s, and the second time %s; %s", number, a, b, sources))
 	}
+}
+
+// shown tells what a case came to.
+func shown(v check.Verdict) string {
+	if first := v.First(); first != nil {
+		return "showed " + first.Fingerprint()
+	}
+	return "passed"
 }
 
 // Differ tells where two executions of one schedule differ first; "" where they do not.
