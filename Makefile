@@ -19,7 +19,7 @@ BENCH ?= .
 setup_postgres = $(if $(findstring --postgres,$(ARGS)),,sh .ci/setup-postgres)
 
 .DEFAULT_GOAL := help
-.PHONY: help test storm replay selftest kill-matrix determinism lint race image build fuzz bench performance clean ci
+.PHONY: help test storm replay selftest kill-matrix determinism lint race image build fuzz bench performance report clean ci
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -76,6 +76,10 @@ performance: ## measure everything and write docs/performance/ (ARGS='-soak 10m 
 	@mkdir -p $(BIN)
 	@$(GO) build -o $(BIN)/performance ./cmd/internal/performance
 	@$(BIN)/performance -out docs/performance $(ARGS)
+
+report: build ## measure index, search, stress and tune, compare, and write docs/performance/v2-performance-report.md and .html (OUT=dir ARGS='--quick'); takes some minutes
+	@$(setup_postgres)
+	@$(BIN)/tenantstorm report --out $(or $(OUT),docs/performance) $(ARGS)
 
 clean: ## remove what make built
 	rm -rf $(BIN)

@@ -15,10 +15,23 @@ import (
 // It has to be called before Execute.
 func (r *Run) Under(g *gate.Gate) { r.gate = g }
 
+// Settle waits, where the run is gated, until nothing of the service and its connections can move by itself,
+// or for so long. Elsewhere nobody can tell.
+func (r *Run) Settle(ctx context.Context, limit time.Duration) error {
+	if r.gate == nil {
+		return nil
+	}
+	if err := r.gate.Settle(ctx, limit); !errors.Is(err, gate.ErrRestless) {
+		return err
+	}
+	return nil // what goes on shows where it is looked for
+}
+
 // executeGated runs the setup with the gate open, each operation to its end and the service to its rest,
 // and then the race under the program's schedule. A setup that the schedule wants something of is
 // scheduled, too.
 func (r *Run) executeGated(ctx context.Context) error {
+	defer r.broken()
 	defer r.traffic()
 	if anchored(r.program.Schedule, r.program.Setup) {
 		if err := r.gated(ctx, [][]model.Op{r.program.Setup}, gate.NewStrategy(model.Strategy{})); err != nil {
@@ -79,7 +92,7 @@ func (r *Run) settled(ctx context.Context, ops []model.Op) error {
 func (r *Run) gated(ctx context.Context, sessions [][]model.Op, strategy gate.Strategy) error {
 	plan := gate.Plan{
 		Schedule: about(r.program.Schedule, slices.Concat(sessions...)), Strategy: strategy, Patience: r.program.OpDeadline(),
-		Cancel: func(op int) { r.context(ctx, op).cancel() },
+		Cancel: func(op int) { r.context(ctx, op).cancel() }, Deviated: r.Deviated,
 	}
 	for _, ops := range sessions {
 		var thread []gate.Op
@@ -104,15 +117,43 @@ func (r *Run) gated(ctx context.Context, sessions [][]model.Op, strategy gate.St
 	out, err := r.gate.Run(ctx, plan)
 	r.mu.Lock()
 	h := &r.History
+	for _, w := range out.Waits {
+		w.From, w.To = w.From+len(h.Steps), w.To+len(h.Steps)
+		h.Waits = append(h.Waits, w)
+	}
 	h.Steps = append(h.Steps, out.Steps...)
 	h.Realised = append(h.Realised, out.Realised...)
 	h.Diverged = append(h.Diverged, out.Diverged...)
 	r.mu.Unlock()
-	if err != nil || len(out.Stuck) == 0 {
+	switch {
+	case err != nil:
 		return err
+	case len(out.Stuck) > 0:
+		return r.giveUp(ctx, out)
+	case len(out.Unanswered) > 0:
+		r.unanswered(out)
+	case out.Why != "":
+		r.mu.Lock()
+		h.Restless = out.Why // what is still there at rest, the audit says
+		r.mu.Unlock()
 	}
+	return ctx.Err()
+}
+
+// unanswered notes statements that never will be answered. Nobody waits for them, so nothing that is
+// cancelled would end them, and the service would not close.
+func (r *Run) unanswered(out gate.Outcome) {
 	r.mu.Lock()
-	h.Stacks = out.Why + "\n\n" + Stacks()
+	defer r.mu.Unlock()
+	r.History.Unanswered = out.Unanswered
+	r.History.Stacks = out.Why + "\n\n" + Stacks()
+	r.over, r.stuck = true, true
+}
+
+// giveUp notes operations that do not end, and cancels them.
+func (r *Run) giveUp(ctx context.Context, out gate.Outcome) error {
+	r.mu.Lock()
+	r.History.Stacks = out.Why + "\n\n" + Stacks()
 	r.mu.Unlock()
 	for _, op := range out.Stuck {
 		r.hang(op, "no answer: "+out.Why)
@@ -142,9 +183,7 @@ func (r *Run) doGated(ctx context.Context, o model.Op, at int) {
 			id = 0 // no cancel reaches it, as in every mode
 		}
 		c := r.context(ctx, id)
-		gate.Label(c.ctx, o.ID, func(labelled context.Context) {
-			resp = r.guarded(&opContext{gate.WithOp(labelled, o.ID), c.cancel}, o)
-		})
+		gate.As(o.ID, func() { resp = r.guarded(&opContext{gate.WithOp(c.ctx, o.ID), c.cancel}, o) })
 		c.cancel()
 	}
 	r.mu.Lock()
@@ -167,6 +206,16 @@ func (r *Run) hang(op int, text string) {
 			e.Response = model.Response{Status: model.StatusHung, Text: text}
 		}
 	}
+}
+
+// broken notes which connections broke so far.
+func (r *Run) broken() {
+	if r.gate == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.History.Broken = r.gate.Broken()
 }
 
 // traffic notes what each operation exchanged with PostgreSQL, now that all of it has.

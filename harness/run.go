@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"strings"
 	"sync"
 	"time"
 
@@ -29,6 +28,8 @@ type Run struct {
 	History history.History
 	// Begin, where it is not nil, is told of each operation before it is sent.
 	Begin func(history.Entry)
+	// Deviated, where it is not nil, is told of each intervention under a gate, before what it leads to.
+	Deviated func(model.Intervention)
 
 	target   Target
 	env      Env
@@ -38,13 +39,22 @@ type Run struct {
 	sessions []*client
 	began    time.Time
 	closed   bool
+	targets  map[int]bool  // operations that a cancel is for
+	asking   chan struct{} // held by who looks whether anything moves
+	outside  uint64        // goroutines that were not in Go before there was a service
+	glance   func() (runnable, running, outside uint64)
 
 	mu       sync.Mutex // guards History and what follows, while a race is on
 	leases   map[int]*held
 	contexts map[int]*opContext
+	answers  int // operations that have ended
 	stuck    bool
-	over     bool // an operation hung or panicked: nothing that follows could be judged
+	over     bool  // an operation hung or panicked: nothing that follows could be judged
+	blind    error // why there is no telling whether one hung
 }
+
+// spare is for how many operations of the audit a history has room from the beginning.
+const spare = 16
 
 // opContext is what a cancel of an operation cancels. It exists from the first mention of the operation.
 type opContext struct {
@@ -59,7 +69,17 @@ func Start(ctx context.Context, target Target, env Env, p model.Program) (*Run, 
 	}
 	env.MaxProjects = p.MaxProjects
 	env.ConnsPerProject = p.Sessions + p.Holds() + 1
-	r := &Run{target: target, env: env, program: p, leases: map[int]*held{}, contexts: map[int]*opContext{}, began: time.Now()}
+	r := &Run{
+		target: target, env: env, program: p, leases: map[int]*held{}, contexts: map[int]*opContext{}, began: time.Now(),
+		targets: map[int]bool{}, asking: make(chan struct{}, 1), glance: scheduled,
+	}
+	r.History.Entries = make([]history.Entry, 0, p.Len()+spare)
+	for _, o := range p.Ops() {
+		if o.Kind == model.KindCancel {
+			r.targets[o.Target] = true
+		}
+	}
+	_, _, r.outside = r.glance()
 	if err := r.open(ctx); err != nil {
 		return nil, err
 	}
@@ -67,10 +87,14 @@ func Start(ctx context.Context, target Target, env Env, p model.Program) (*Run, 
 	return r, nil
 }
 
-// Second opens another service on the same databases, for a program of its own. Its history is on the
-// same clock, so that its entries can follow the first one's.
+// Second opens another service on the same databases, for a program of its own, which no gate holds up. Its
+// history is on the same clock, so that its entries can follow the first one's.
 func (r *Run) Second(ctx context.Context, p model.Program) (*Run, error) {
-	second, err := Start(ctx, r.target, r.env, p)
+	env := r.env
+	if r.gate != nil {
+		env.Dial, env.ConfigurePool = r.gate.Direct, nil
+	}
+	second, err := Start(ctx, r.target, env, p)
 	if err == nil {
 		second.began = r.began
 	}
@@ -102,42 +126,25 @@ func (r *Run) Execute(ctx context.Context) error {
 	if r.gate != nil {
 		return r.executeGated(ctx)
 	}
-	r.inOrder(ctx, r.program.Setup)
-	if r.program.Mode == model.Sequential {
-		r.inOrder(ctx, r.program.Race)
-	} else {
-		r.race(ctx)
-	}
-	return ctx.Err() // it may have ended during the last one
-}
-
-func (r *Run) inOrder(ctx context.Context, ops []model.Op) {
-	for _, o := range ops {
-		if ctx.Err() != nil || r.isOver() {
-			return
+	r.run(ctx, r.inOrder(ctx, r.program.Setup))
+	threads := [][]model.Op{r.program.Race}
+	if r.program.Mode != model.Sequential {
+		threads = make([][]model.Op, len(r.sessions))
+		for _, o := range r.program.Race {
+			threads[o.Session] = append(threads[o.Session], o)
 		}
-		r.Do(ctx, o, false)
 	}
-}
-
-// race lets every session go at once and waits for the last.
-func (r *Run) race(ctx context.Context) {
-	threads := make([][]model.Op, len(r.sessions))
-	for _, o := range r.program.Race {
-		threads[o.Session] = append(threads[o.Session], o)
-	}
-	start := make(chan struct{})
-	var wg sync.WaitGroup
+	var all []func(*lane) bool
 	for _, ops := range threads {
 		if len(ops) > 0 {
-			wg.Go(func() {
-				<-start
-				r.inOrder(ctx, ops)
-			})
+			all = append(all, r.inOrder(ctx, ops))
 		}
 	}
-	close(start)
-	wg.Wait()
+	r.run(ctx, all...)
+	if err := ctx.Err(); err != nil { // it may have ended during the last one
+		return err
+	}
+	return r.blind
 }
 
 func (r *Run) isOver() bool {
@@ -173,61 +180,62 @@ func (r *Run) Alive() bool {
 	return !r.over && !r.stuck
 }
 
+// Blind returns why there was no telling whether something hangs; nil where there was. No verdict can be
+// founded on such a case: the error is the environment's.
+func (r *Run) Blind() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.blind
+}
+
 // Closed reports whether Close was called.
 func (r *Run) Closed() bool { return r.closed }
 
 // Now returns the time since the case began.
 func (r *Run) Now() time.Duration { return time.Since(r.began) }
 
-// Do runs one operation to its end or its deadline and records it.
+// Do runs one operation to its end, or until it is given up, and records it.
 func (r *Run) Do(ctx context.Context, o model.Op, audit bool) history.Entry {
-	at := r.begin(o, audit)
-	var resp model.Response
-	if o.Kind == model.KindCancel {
-		r.context(ctx, o.Target).cancel()
-		resp.Status = model.StatusOK
-	} else {
-		resp = r.bounded(ctx, o)
-	}
-	return r.end(at, o, resp)
+	at := len(r.History.Entries)
+	r.run(ctx, func(l *lane) bool { return r.one(ctx, l, o, audit) })
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.History.Entries[at]
 }
 
 // end records what came of an operation.
 func (r *Run) end(at int, o model.Op, resp model.Response) history.Entry {
-	// Before the lock: what it takes to keep the answer is not the service's time, and is no other session's.
 	ended := r.Now()
 	if r.program.Len() > digestFrom {
-		digest(resp.Matches)
+		(&digests{}).shorten(resp.Matches)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	return r.record(at, o, resp, ended)
+}
+
+// record notes what came of an operation. It wants the mutex held.
+func (r *Run) record(at int, o model.Op, resp model.Response, ended time.Duration) history.Entry {
 	r.sessions[o.Session].note(o, resp.Status)
 	if resp.Status == model.StatusHung || resp.Status == model.StatusPanicked {
 		r.over = true
 	}
+	r.answers++
 	e := &r.History.Entries[at]
 	e.End, e.Response = ended, resp
 	return *e
 }
 
-// digestFrom is from how many operations on a program's history keeps only the canaries of what was
-// found: a million answers would not fit into memory.
-const digestFrom = 2000
-
-func digest(matches []model.Match) {
-	for i := range matches {
-		var kept strings.Builder
-		for _, c := range model.FindCanaries(matches[i].Content) {
-			kept.WriteString(c.String() + " ")
-		}
-		matches[i].Content = kept.String()
-	}
-}
-
-// begin gives the operation its place in the history, which is in the order of beginnings.
+// begin gives the operation its place in the history.
 func (r *Run) begin(o model.Op, audit bool) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	return r.enter(o, audit)
+}
+
+// enter gives the operation its place in the history, which is in the order of beginnings. It wants the
+// mutex held.
+func (r *Run) enter(o model.Op, audit bool) int {
 	e := history.Entry{Op: o, Audit: audit, Start: r.Now()}
 	e.End = e.Start
 	if r.Begin != nil {
@@ -237,9 +245,19 @@ func (r *Run) begin(o model.Op, audit bool) int {
 	return len(r.History.Entries) - 1
 }
 
-// context returns the operation's context, which its cancel may have made before it begins. Those of
-// the audit, which bear no ID, have one each.
+// context returns the operation's context, which its cancel may have made before it begins. It is kept only
+// where a cancel, or the gate, may ask for it. Those of the audit, which bear no ID, have one each.
 func (r *Run) context(ctx context.Context, op int) *opContext {
+	if r.gate == nil && !r.targets[op] {
+		c := &opContext{}
+		c.ctx, c.cancel = context.WithCancel(ctx)
+		return c
+	}
+	return r.keptContext(ctx, op)
+}
+
+// keptContext returns an operation's context and keeps it for who asks next.
+func (r *Run) keptContext(ctx context.Context, op int) *opContext {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	c, ok := r.contexts[op]
@@ -261,51 +279,6 @@ func (r *Run) gaveUp() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.stuck = true
-}
-
-// bounded gives the operation its deadline. The service is not told of it: a service that waits for
-// what never comes has to be caught, not helped.
-func (r *Run) bounded(ctx context.Context, o model.Op) model.Response {
-	id, deadline := o.ID, r.program.OpDeadline()
-	if o.Kind == model.KindRestart {
-		// No cancel reaches it: half a restart would leave no service to judge.
-		id, deadline = 0, max(deadline, CloseDeadline)
-	}
-	c := r.context(ctx, id)
-	defer c.cancel()
-	done := make(chan model.Response, 1)
-	go func() { done <- r.guarded(c, o) }()
-	timer := time.NewTimer(deadline)
-	defer timer.Stop()
-	select {
-	case resp := <-done:
-		return resp
-	case <-ctx.Done():
-		// The caller gave up; the operation sees it through its own context.
-		timer.Reset(cancelGrace)
-		select {
-		case <-done:
-		case <-timer.C:
-			r.gaveUp()
-		}
-		return model.Response{Status: model.StatusUnknown, Error: model.ErrCancelled, Text: "the run was interrupted"}
-	case <-timer.C:
-	}
-	stacks := Stacks()
-	r.mu.Lock()
-	r.History.Stacks = stacks
-	r.mu.Unlock()
-	c.cancel()
-	timer.Reset(cancelGrace)
-	text := "no answer within " + deadline.String()
-	select {
-	case <-done:
-		text += "; it answered once its context was cancelled"
-	case <-timer.C:
-		r.gaveUp()
-		text += ", nor after its context was cancelled"
-	}
-	return model.Response{Status: model.StatusHung, Text: text}
 }
 
 // Stacks returns the stacks of all goroutines.
@@ -419,40 +392,50 @@ func (r *Run) restart(ctx context.Context) error {
 	return r.open(ctx)
 }
 
-// Close ends the service. It reports a service that does not end within CloseDeadline as hung; the
-// process can then not be used for another case.
+// Close ends the service. One that does not end within CloseDeadline hangs, as an operation does that does
+// not answer; the process can then not be used for another case.
 func (r *Run) Close(ctx context.Context) (hung bool, err error) {
 	r.closed = true
-	ctx, cancel := context.WithCancel(ctx)
+	defer r.broken() // the audit has used connections, too
+	closing, cancel := context.WithCancel(ctx)
 	defer cancel()
-	type ended struct{ err error }
-	done := make(chan ended, 1)
+	since, ended := r.Now(), make(chan struct{})
+	var failed error
 	go func() {
+		defer close(ended)
 		defer func() {
 			if v := recover(); v != nil {
-				done <- ended{fmt.Errorf("panic: %v", v)}
+				failed = fmt.Errorf("panic: %v", v)
 			}
 		}()
-		err := r.releaseAll(ctx)
-		if e := r.sys.Close(ctx); err == nil {
-			err = e
+		failed = r.releaseAll(closing)
+		if e := r.sys.Close(closing); failed == nil {
+			failed = e
 		}
-		done <- ended{err}
 	}()
 	timer := time.NewTimer(CloseDeadline)
 	defer timer.Stop()
 	select {
-	case e := <-done:
-		return false, e.err
+	case <-ended:
+		return false, failed
 	case <-timer.C:
 	}
-	r.History.Stacks = Stacks()
+	late := r.await(ctx, ended, since, CloseDeadline)
+	if late.Status == model.StatusUnset {
+		return false, failed
+	}
+	if late.Status == model.StatusHung {
+		r.History.Stacks = late.Text + "\n\n" + Stacks()
+	}
 	cancel()
 	timer.Reset(cancelGrace)
 	select {
-	case <-done:
+	case <-ended:
 	case <-timer.C:
 		r.gaveUp()
 	}
-	return true, nil
+	if late.Status == model.StatusHung {
+		return true, nil
+	}
+	return false, errors.Join(ctx.Err(), r.Blind())
 }

@@ -35,11 +35,11 @@ func (c Canary) String() string {
 }
 
 // FindCanaries returns the canaries in s, in order, each once.
-func FindCanaries(s string) []Canary { return appendCanaries(nil, s) }
+func FindCanaries(s string) []Canary { return AppendCanaries(nil, s) }
 
-// appendCanaries adds to found the canaries in s that it does not hold yet. A text names few canaries,
+// AppendCanaries adds to found the canaries in s that it does not hold yet. A text names few canaries,
 // many times, and a million texts are looked at: a slice is searched faster than a map is made.
-func appendCanaries(found []Canary, s string) []Canary {
+func AppendCanaries(found []Canary, s string) []Canary {
 	for {
 		i := strings.Index(s, canaryMark)
 		if i < 0 || i+canaryLen > len(s) {

@@ -42,6 +42,9 @@ func anyPoint(t *rapid.T, id *rapid.Generator[int]) model.Point {
 	if p.Kind != model.AtStart {
 		p.Nth = rapid.IntRange(1, 9).Draw(t, "nth")
 	}
+	if p.Kind == model.AtCode {
+		p.Site = rapid.SampledFrom([]string{"s.f:before-lock:1", "s.(*T[...]).f.func1:after-unlock:12"}).Draw(t, "site")
+	}
 	return p
 }
 

@@ -5,9 +5,10 @@ type Bounds struct {
 	MaxProjects int    // largest max_projects drawn
 	Projects    int    // most projects
 	Sessions    int    // most sessions
-	Operations  int    // operations of a program, setup apart; 0: a random number, about 30, gated 2 to 6
+	Operations  int    // operations of a program, setup apart; 0: a random number, about 30, gated 2 to 5
 	Kinds       []Kind // the operations the service can do; nil: all
 	Mode        Mode
+	Points      Points // the largest set of points among which strategies choose; more than Messages where the code of the service has some
 }
 
 // DefaultBounds are those of the product: MAX_PROJECTS 10, five projects more than that, 4 sessions.
@@ -30,6 +31,10 @@ type drawer struct {
 	// Of gated programs.
 	switched map[int]bool // the sessions with an active project; nil: any may have one
 	hot      int          // what operations are mostly about, from 1; 0: about any project
+	apart    bool         // operations of the race are mostly on another project than the one before
+	before   int          // its project, from 1; 0: none yet
+	asked    QueryKind    // what searches ask,
+	curious  bool         // if not anything
 }
 
 // Generate draws a program. The same draws give the same program.
@@ -40,7 +45,7 @@ type drawer struct {
 // everything in it does not.
 //
 // A gated program is a small race, with a setup that makes races on creation, eviction and contents
-// likely, and a schedule: a strategy or a few preemptions, and now and then a cancellation.
+// likely, and a schedule: a strategy or a few preemptions, and often a cancellation.
 func Generate(src Source, b Bounds) Program {
 	d := &drawer{src: src}
 	d.prog.Mode = b.Mode
@@ -116,8 +121,8 @@ func (d *drawer) drawSwarm(kinds []Kind, weights [kindEnd]int) {
 			continue
 		}
 		d.swarm[v.kind] = weights[v.kind]
-		if v.kind == KindIndex {
-			continue // without it nothing happens
+		if v.kind == KindIndex || v.kind == KindSearch && d.prog.Mode == Gated {
+			continue // without an index nothing happens, and what happens in a race is mostly seen by a search
 		}
 		switch d.src.Int("mix of "+v.name, 0, 3) {
 		case 2:
@@ -156,10 +161,14 @@ func (d *drawer) append(into *[]Op, o Op) {
 	if !verbOf(o.Kind).draw(d, &o) {
 		return
 	}
-	*into = append(*into, o)
-	if d.switched != nil && o.Kind == KindSwitch {
+	switch {
+	case d.switched == nil:
+	case o.Kind == KindSwitch:
 		d.switched[o.Session] = true
+	case o.Kind == KindSearch:
+		d.ask(&o)
 	}
+	*into = append(*into, o)
 }
 
 func (d *drawer) anySession() int { return d.src.Int("session", 0, d.prog.Sessions-1) }
@@ -167,6 +176,13 @@ func (d *drawer) anySession() int { return d.src.Int("session", 0, d.prog.Sessio
 func (d *drawer) anyProject() int {
 	if d.hot > 0 && d.src.Int("another", 0, 3) < 3 {
 		return d.hot - 1
+	}
+	if d.before > 0 && d.prog.Projects > 1 && d.src.Int("the same", 0, 3) < 3 {
+		p := d.src.Int("project", 0, d.prog.Projects-2)
+		if p >= d.before-1 {
+			p++
+		}
+		return p
 	}
 	return d.src.Int("project", 0, d.prog.Projects-1)
 }

@@ -1,80 +1,97 @@
 package model
 
+import "slices"
+
 // raceWeights are how often each kind is drawn for a gated program, of all weights: those that create,
-// fill, empty and evict more often than where nothing races. There is no cancel, since faults of the
-// schedule cancel at a point, and no restart, which cannot race.
+// fill, empty and evict more often than where nothing races, and searches by look besides. There is no
+// cancel, since faults of the schedule cancel at a point, and no restart, which cannot race.
 var raceWeights = [kindEnd]int{
-	KindIndex: 30, KindSearch: 30, KindSwitch: 6, KindHold: 8, KindRelease: 8, KindStats: 4, KindDrop: 10,
+	KindIndex: 40, KindSearch: 20, KindSwitch: 3, KindHold: 8, KindRelease: 12, KindStats: 3, KindDrop: 12,
 }
 
-// What is drawn in tenths: pools, and operations of the race. Most interleaving faults show at one or
-// two pools in two or three operations, and the fewer there are, the likelier is the one order that shows it.
+// What is drawn in tenths: pools, projects beyond them, and operations of the race. Most interleaving faults
+// show at one or two pools in two or three operations, and the fewer there are, the likelier is the one order
+// that shows it.
 var (
-	gatedPools = []int{1, 1, 1, 1, 1, 1, 2, 2, 2, 3}
-	gatedRace  = []int{2, 2, 2, 2, 3, 3, 3, 4, 5, 6}
+	gatedPools = []int{1, 1, 1, 1, 1, 1, 1, 2, 2, 3}
+	gatedSpare = []int{0, 0, 0, 0, 1, 1, 1, 1, 1, 2}
+	gatedRace  = []int{2, 2, 3, 3, 3, 3, 3, 4, 4, 5}
 )
 
 const (
-	gatedSpare    = 2 // most projects beyond the pools
-	gatedSetup    = 2 // most operations of the setup that do not prepare the race
 	gatedSessions = 3 // most sessions, but for one program in ten
 	gatedNames    = 8 // one program in so many has names that could be mistaken: other modes look for that
 	gatedRetries  = 3 // draws of one operation of the race until one is possible
 )
 
-// gated draws a program for the gate: a small race, a setup that makes most of its projects exist and
-// the service keep as many pools as it may, and the schedule last.
+// gated draws a program for the gate: a small race, a setup that makes most of its projects exist, and the schedule
+// last. Half of the races are mostly about one project, for what goes wrong with its contents or in the making of its
+// pool; in the others operations mostly are on another project than the one before, for what goes wrong where
+// one evicts another's pool or is mistaken for it.
 func (d *drawer) gated(b Bounds) Program {
 	d.switched = map[int]bool{}
 	d.prog.MaxProjects = min(d.tenths("max_projects", gatedPools), max(1, b.MaxProjects))
-	most := max(1, min(b.Projects, d.prog.MaxProjects+gatedSpare))
-	d.prog.Projects = d.src.Int("projects", min(d.prog.MaxProjects, most), most)
+	spare := d.tenths("projects", gatedSpare)
+	d.apart = d.src.Int("about several projects", 0, 1) == 1
+	if d.apart {
+		spare = max(1, spare)
+	}
+	d.prog.Projects = max(1, min(b.Projects, d.prog.MaxProjects+spare))
 	race := b.Operations
 	if race == 0 {
 		race = d.tenths("race", gatedRace)
 	}
-	sessions := min(gatedSessions, race)
-	if d.src.Int("more sessions", 0, 9) == 9 {
-		sessions = race
-	}
-	sessions = max(1, min(sessions, b.Sessions))
-	d.prog.Sessions = d.src.Int("sessions", min(2, sessions), sessions)
+	d.prog.Sessions = d.racing(race, b.Sessions)
 	if d.src.Int("family of names", 0, gatedNames-1) == gatedNames-1 {
 		d.names()
 	}
 	d.drawSwarm(b.Kinds, raceWeights)
-	d.prepare()
-	if d.src.Int("about one project", 0, 1) == 0 {
+	if !d.apart {
 		d.hot = 1 + d.src.Int("project", 0, d.prog.Projects-1)
 	}
+	d.curious = d.src.Int("any question", 0, 3) == 3
+	d.asked = QueryKind(d.src.Int("shared", 0, 1)) // own or shared
+	d.prepare(b.Kinds == nil || slices.Contains(b.Kinds, KindRestart))
 	for i := range race {
-		session := d.anySession
-		if i < d.prog.Sessions {
-			session = func() int { return i } // nobody is left out of the race
-		}
-		if i == 1 && d.twin() {
-			continue
-		}
-		for retry, n := 0, d.prog.Len(); d.prog.Len() == n && retry < gatedRetries; retry++ {
-			d.drawOp(&d.prog.Race, session)
+		d.raced(i)
+		if n := len(d.prog.Race); d.apart && n > 0 && d.prog.Race[n-1].TakesProject() {
+			d.before = 1 + d.prog.Race[n-1].Project // none, if it is the active one
 		}
 	}
-	d.schedule()
+	d.schedule(b.Points)
 	return d.prog
 }
 
 func (d *drawer) tenths(label string, of []int) int { return of[d.src.Int(label, 0, len(of)-1)] }
 
-// prepare draws the setup: three projects of four exist, in one program of eight all sessions have an
-// active project, in one of eight there is a lease.
-func (d *drawer) prepare() {
+// racing draws how many sessions race: mostly two.
+func (d *drawer) racing(operations, most int) int {
+	sessions := min(gatedSessions, operations)
+	if d.src.Int("more sessions", 0, 9) == 9 {
+		sessions = operations
+	}
+	sessions = max(1, min(sessions, most))
+	least := min(2, sessions)
+	if d.src.Int("two sessions", 0, 2) < 2 {
+		return least
+	}
+	return d.src.Int("sessions", least, sessions)
+}
+
+// prepare draws the setup: six projects of seven exist. Where there are more of them than pools the earlier ones
+// are evicted again, and after a restart, in one program of eight, all: what races has then to make its pools. In
+// one program of eight there is a lease, in one of eight all sessions have an active project.
+func (d *drawer) prepare(restarts bool) {
 	for p := range d.prog.Projects {
-		if d.swarm[KindIndex] > 0 && d.src.Int("known", 0, 3) > 0 {
+		if d.swarm[KindIndex] > 0 && d.src.Int("known", 0, 6) > 0 {
 			d.revision++
 			d.prog.Setup = append(d.prog.Setup, Op{
 				ID: d.prog.Len() + 1, Kind: KindIndex, Project: p, Revision: d.revision, Files: d.src.Int("files", 1, drawnFiles),
 			})
 		}
+	}
+	if restarts && len(d.prog.Setup) > 0 && d.src.Int("restart", 0, 3) == 3 {
+		d.append(&d.prog.Setup, Op{ID: d.prog.Len() + 1, Kind: KindRestart})
 	}
 	switch n := d.src.Int("ready", 0, 7); {
 	case n == 6 && d.swarm[KindHold] > 0:
@@ -85,13 +102,41 @@ func (d *drawer) prepare() {
 			d.append(&d.prog.Setup, Op{ID: d.prog.Len() + 1, Kind: KindSwitch, Session: s})
 		}
 	}
-	for range max(0, d.src.Int("setup", -1, gatedSetup)) {
+	if d.src.Int("setup", 0, 3) == 3 {
 		d.drawOp(&d.prog.Setup, d.anySession)
 	}
 }
 
-// twin draws, for one program in six, the second operation of the race as the first one in another session
-// and of any project: what an answer is mistaken for is mostly the answer to the same question.
+// raced draws the ith operation of the race. The first one changes something, mostly; those after it often do the
+// same in another session, or look: what an operation has done to another shows in what is found meanwhile or
+// afterwards.
+func (d *drawer) raced(i int) {
+	session := d.anySession
+	if i < d.prog.Sessions {
+		session = func() int { return i } // nobody is left out of the race
+	}
+	if i == 1 && d.twin() {
+		return
+	}
+	if i > 0 && d.src.Int("look", 0, 3) >= 3-min(i, 2) && d.swarm[KindSearch] > 0 {
+		d.append(&d.prog.Race, Op{ID: d.prog.Len() + 1, Kind: KindSearch, Session: session()})
+		return
+	}
+	for retry, n := 0, d.prog.Len(); d.prog.Len() == n && retry < gatedRetries; retry++ {
+		d.drawOp(&d.prog.Race, session)
+	}
+}
+
+// ask has the searches of three gated programs in four ask the same: an answer that is kept, or handed to the
+// wrong one, is mostly the answer to the same question.
+func (d *drawer) ask(o *Op) {
+	if !d.curious {
+		o.Query, o.Revision, o.Foreign, o.Path, o.Limit = d.asked, 0, 0, 0, 0
+	}
+}
+
+// twin draws, for one program in six, the second operation of the race as the first one in another session, on the
+// same project or on one drawn anew.
 func (d *drawer) twin() bool {
 	if d.prog.Sessions < 2 || len(d.prog.Race) != 1 || d.src.Int("twin", 0, 5) < 5 {
 		return false
@@ -100,10 +145,9 @@ func (d *drawer) twin() bool {
 	if o.Kind != KindSearch && o.Kind != KindIndex && o.Kind != KindDrop {
 		return false
 	}
-	o.ID, o.Session, o.Project = d.prog.Len()+1, 1, d.src.Int("project", 0, d.prog.Projects-1)
-	if o.Kind == KindSearch && d.src.Int("shared", 0, 1) == 1 {
-		o.Query, o.Revision, o.Foreign = QueryShared, 0, 0
-		d.prog.Race[0].Query, d.prog.Race[0].Revision, d.prog.Race[0].Foreign = QueryShared, 0, 0
+	o.ID, o.Session = d.prog.Len()+1, 1
+	if d.src.Int("of another project", 0, 1) == 1 {
+		o.Project = d.anyProject()
 	}
 	d.prog.Race = append(d.prog.Race, o)
 	return true

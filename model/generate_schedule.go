@@ -1,41 +1,85 @@
 package model
 
+import "slices"
+
 // How a schedule is drawn, in twentieths, the simplest first.
 const (
-	scheduleDefault  = 1                    // run to block
-	scheduleExplicit = scheduleDefault + 5  // a few preemptions
-	scheduleRandom   = scheduleExplicit + 4 // a random walk
-	schedulePCT2     = scheduleRandom + 7   // PCT for faults of depth 2
-	scheduleTwenty   = 20                   // the rest: PCT of depth 3
-	scheduleFaults   = 8                    // of so many schedules one has one fault, and one has two
-	drawnPreemptions = 3                    // most explicit preemptions
-	drawnSeed        = 1<<30 - 1            // greatest seed of a strategy
-	drawnFaultNth    = 6                    // cancelled is at the point with this number, at the latest
+	scheduleDefault  = 1                     // run to block
+	scheduleExplicit = scheduleDefault + 5   // a few preemptions
+	scheduleRandom   = scheduleExplicit + 10 // a random walk
+	schedulePCT2     = scheduleRandom + 1    // PCT for faults of depth 2
+	scheduleTwenty   = 20                    // the rest: PCT of depth 3
+	drawnSeed        = 1<<30 - 1             // greatest seed of a strategy
 )
 
-// anchors are the kinds of point at which a preemption is drawn, with how often of all, and the greatest
-// number that is drawn. Before a message is where most races are.
-var anchors = []struct {
-	kind        PointKind
-	weight, nth int
-}{
-	{AtStart, 1, 1}, {AtMessage, 6, 8}, {AtConnect, 2, 3}, {AtAcquire, 1, 3}, {AtRelease, 1, 3},
+// Interventions, in tenths: how many preemptions an explicit schedule has, and how many cancellations any has.
+var (
+	drawnPreemptions = []int{1, 1, 1, 1, 1, 1, 1, 2, 2, 3}
+	drawnFaults      = []int{0, 0, 0, 0, 0, 1, 1, 2, 2, 2}
+)
+
+// reach is about how many points of each kind an operation comes to that finds its project's pool, that has to
+// make it, and that finds the project unknown: among so many its interventions are drawn.
+var reach = [...][kindEnd][pointKindEnd]int{
+	{
+		KindIndex:   {AtStart: 1, AtMessage: 4, AtAcquire: 1, AtRelease: 1},
+		KindSearch:  {AtStart: 1, AtMessage: 1, AtAcquire: 1, AtRelease: 1},
+		KindHold:    {AtStart: 1, AtAcquire: 1},
+		KindRelease: {AtStart: 1, AtMessage: 1, AtRelease: 1},
+		KindDrop:    {AtStart: 1, AtMessage: 4, AtConnect: 1},
+		KindStats:   {AtStart: 1},
+		KindSwitch:  {AtStart: 1},
+	},
+	{
+		KindIndex:   {AtStart: 1, AtMessage: 5, AtConnect: 1, AtAcquire: 3, AtRelease: 3},
+		KindSearch:  {AtStart: 1, AtMessage: 2, AtConnect: 1, AtAcquire: 3, AtRelease: 3},
+		KindHold:    {AtStart: 1, AtMessage: 1, AtConnect: 1, AtAcquire: 3, AtRelease: 2},
+		KindRelease: {AtStart: 1, AtMessage: 1, AtRelease: 1},
+		KindDrop:    {AtStart: 1, AtMessage: 4, AtConnect: 1, AtAcquire: 1, AtRelease: 1},
+		KindStats:   {AtStart: 1},
+		KindSwitch:  {AtStart: 1},
+	},
+	{
+		KindIndex:   {AtStart: 1, AtMessage: 6, AtConnect: 1, AtAcquire: 4, AtRelease: 4},
+		KindSearch:  {AtStart: 1, AtMessage: 1, AtAcquire: 1, AtRelease: 1},
+		KindHold:    {AtStart: 1, AtMessage: 1, AtAcquire: 1, AtRelease: 1},
+		KindRelease: {AtStart: 1, AtMessage: 1, AtRelease: 1},
+		KindDrop:    {AtStart: 1, AtMessage: 1, AtAcquire: 1, AtRelease: 1},
+		KindStats:   {AtStart: 1},
+		KindSwitch:  {AtStart: 1},
+	},
 }
 
-// faultKinds are the kinds of point at which an operation is cancelled, each as often as it stands here: in
-// the middle of a statement mostly, but also while it waits for a connection.
-var faultKinds = []PointKind{AtMessage, AtMessage, AtMessage, AtAcquire, AtAcquire, AtConnect}
+// preemptedAt and cancelledAt are how likely each kind of point is to be drawn, of those that the operation comes
+// to. Before a message is where most races are; a cancellation is of what is on its way or waited for.
+var (
+	preemptedAt = [pointKindEnd]int{AtMessage: 4, AtConnect: 2, AtAcquire: 2, AtStart: 1, AtRelease: 1}
+	cancelledAt = [pointKindEnd]int{AtMessage: 3, AtConnect: 1, AtAcquire: 2}
+)
 
-// schedule draws the schedule of a gated program: a strategy or preemptions and, for every fourth, one or
-// two cancellations.
-func (d *drawer) schedule() {
+// schedule draws the schedule of a gated program: a strategy or preemptions and, for every second one, one or
+// two cancellations. Strategies choose among no more points than most.
+func (d *drawer) schedule(most Points) {
+	if !d.inCode(most) {
+		d.atMessages()
+	}
+	if len(d.prog.Race) == 0 {
+		return
+	}
+	for range d.tenths("faults", drawnFaults) {
+		if at, ok := d.point(d.raceOp(), cancelledAt); ok {
+			d.prog.Schedule = append(d.prog.Schedule, Intervention{Kind: Fault, At: at, Fault: "cancel"})
+		}
+	}
+}
+
+// atMessages draws a strategy, or preemptions, at messages and the like.
+func (d *drawer) atMessages() {
 	p := &d.prog
 	switch n := d.src.Int("schedule", 0, scheduleTwenty-1); {
 	case n < scheduleDefault:
 	case n < scheduleExplicit:
-		for range d.src.Int("preemptions", 1, drawnPreemptions) {
-			d.preemption()
-		}
+		d.preemptions(d.tenths("preemptions", drawnPreemptions))
 	case n < scheduleRandom:
 		p.Strategy = Strategy{Kind: RandomWalk, Seed: d.seed()}
 	case n < schedulePCT2:
@@ -43,54 +87,89 @@ func (d *drawer) schedule() {
 	default:
 		p.Strategy = Strategy{Kind: PCT, Depth: 3, Steps: EstimatePoints(*p), Seed: d.seed()}
 	}
-	if len(p.Race) == 0 {
-		return
-	}
-	for range max(0, d.src.Int("faults", 0, scheduleFaults-1)-scheduleFaults+3) {
-		kind := faultKinds[d.src.Int("at", 0, len(faultKinds)-1)]
-		at := Point{Op: d.raceOp().ID, Kind: kind, Nth: d.src.Int("nth", 1, d.src.Int("up to", 1, drawnFaultNth))} // the early ones more often
-		p.Schedule = append(p.Schedule, Intervention{Kind: Fault, At: at, Fault: "cancel"})
-	}
 }
 
 func (d *drawer) seed() uint64 { return uint64(d.src.Int("seed", 0, drawnSeed)) }
 
-func (d *drawer) raceOp() Op { return d.prog.Race[d.src.Int("of the race", 0, len(d.prog.Race)-1)] }
+// raceOp draws an operation of the race, the first one as often as all others: the rest is mostly there to
+// see what becomes of it.
+func (d *drawer) raceOp() Op {
+	if d.src.Int("not the first", 0, 1) == 0 {
+		return d.prog.Race[0]
+	}
+	return d.prog.Race[d.src.Int("of the race", 0, len(d.prog.Race)-1)]
+}
 
-// preemption draws a preemption of any operation of the race in favour of one of another session. In a
-// race of one session there is none.
-func (d *drawer) preemption() {
+// preemptions draws preemptions, each in favour of an operation of another session, and each after the first of
+// the operation that the one before let go on. In a race of one session there is none.
+func (d *drawer) preemptions(n int) {
 	if len(d.prog.Race) == 0 {
 		return
 	}
 	from := d.raceOp()
-	var others []int
-	for _, o := range d.prog.Race {
-		if o.Session != from.Session {
-			others = append(others, o.ID)
+	for range n {
+		var others []Op
+		for _, o := range d.prog.Race {
+			if o.Session != from.Session {
+				others = append(others, o)
+			}
 		}
+		at, ok := d.point(from, preemptedAt)
+		if len(others) == 0 || !ok {
+			return
+		}
+		to := others[d.src.Int("in favour of", 0, len(others)-1)]
+		d.prog.Schedule = append(d.prog.Schedule, Intervention{Kind: Preempt, At: at, To: to.ID})
+		from = to
 	}
-	if len(others) == 0 {
-		return
-	}
-	in := Intervention{Kind: Preempt, At: d.point(from.ID), To: others[d.src.Int("in favour of", 0, len(others)-1)]}
-	d.prog.Schedule = append(d.prog.Schedule, in)
 }
 
-func (d *drawer) point(op int) Point {
+// point draws a point of an operation, of a kind that has a weight; false where the operation comes to none.
+func (d *drawer) point(o Op, weights [pointKindEnd]int) (Point, bool) {
+	reach := reach[d.state(o)][o.Kind]
 	sum := 0
-	for _, a := range anchors {
-		sum += a.weight
+	for k, n := range reach {
+		if n == 0 {
+			weights[k] = 0
+		}
+		sum += weights[k]
+	}
+	if sum == 0 {
+		return Point{}, false
 	}
 	n := d.src.Int("point", 0, sum-1)
-	for _, a := range anchors {
-		if n >= a.weight {
-			n -= a.weight
-			continue
-		}
-		return Point{Op: op, Kind: a.kind, Nth: d.src.Int("nth", 1, a.nth)}
+	k := PointKind(0)
+	for ; n >= weights[k]; k++ {
+		n -= weights[k]
 	}
-	panic("the weights of the kinds of point do not add up")
+	return Point{Op: o.ID, Kind: k, Nth: d.src.Int("nth", 1, reach[k])}, true
+}
+
+// state says what an operation of the race finds, by the setup, as an index of reach. What the rest of the race has
+// done until then may change that: where there are more projects than pools, a pool may be gone.
+func (d *drawer) state(o Op) int {
+	if !o.TakesProject() || o.Project == Active {
+		return 1
+	}
+	known, resident := false, []int{}
+	for _, s := range d.prog.Setup {
+		switch {
+		case s.Kind == KindRestart:
+			resident = nil
+		case s.Kind == KindDrop:
+			known = known && s.Project != o.Project
+		case s.TakesProject():
+			known = known || s.Kind == KindIndex && s.Project == o.Project
+			resident = append(slices.DeleteFunc(resident, func(p int) bool { return p == s.Project }), s.Project)
+		}
+	}
+	switch warm := slices.Contains(resident[max(0, len(resident)-d.prog.MaxProjects):], o.Project); {
+	case !known:
+		return 2
+	case warm && (d.prog.Projects <= d.prog.MaxProjects || o.ID == d.prog.Race[0].ID || d.src.Int("evicted", 0, 1) == 0):
+		return 0
+	}
+	return 1
 }
 
 // pointsOf is about how many points an operation of each kind comes to.

@@ -26,10 +26,11 @@ const (
 	AtAcquire                  // before a connection is taken from a pool
 	AtRelease                  // before one is given back
 	AtCancel                   // before a CancelRequest is sent
+	AtCode                     // at a place in the service's code, which the point names
 	pointKindEnd
 )
 
-var pointKinds = []string{"message", "start", "connect", "acquire", "release", "cancel-request"}
+var pointKinds = []string{"message", "start", "connect", "acquire", "release", "cancel-request", "code"}
 
 // PointKinds returns every kind of point.
 func PointKinds() []PointKind {
@@ -48,16 +49,21 @@ func (k PointKind) String() string {
 }
 
 // Point is a place where an operation can be stopped: its Nth message, connect and so on, from 1. Of a
-// start there is only one, and Nth is 1.
+// start there is only one, and Nth is 1. A place in the code has a name, Site, which holds no line, so that
+// it survives an edit elsewhere; Nth counts how often the operation came to it.
 type Point struct {
 	Op   int
 	Kind PointKind
 	Nth  int
+	Site string // of AtCode only: package and function, kind of step, its number: codesearch.(*poolSet).release:after-unlock:1
 }
 
 func (p Point) String() string {
-	if p.Kind == AtStart {
+	switch p.Kind {
+	case AtStart:
 		return fmt.Sprintf("#%d at start", p.Op)
+	case AtCode:
+		return fmt.Sprintf("#%d at %s %s %d", p.Op, p.Kind, p.Site, p.Nth)
 	}
 	return fmt.Sprintf("#%d at %s %d", p.Op, p.Kind, p.Nth)
 }
@@ -112,17 +118,53 @@ type Strategy struct {
 	Depth int    // PCT: depth of the faults looked for, ≥ 1; Depth-1 priority changes
 	Steps int    // PCT: among how many first points the changes are spread, ≥ 1
 	Seed  uint64 // of its choices
+
+	// Points are the points among which it chooses. Where the code of the service has none, it is as if
+	// they were Messages.
+	Points Points
+}
+
+// Points is a set of kinds of point. More of them reach more faults, and each fault less often.
+type Points uint8
+
+// The sets, each with all of the one before. Interventions may be anchored at any point whatever the set.
+const (
+	Messages  Points = iota // all but those in the code
+	Locks                   // before locking, too
+	AllPoints               // after unlocking, at channels, atomics, and the rest, too
+	pointsEnd
+)
+
+var pointSets = []string{"messages", "locks", "all"}
+
+func (p Points) String() string {
+	if p < pointsEnd {
+		return pointSets[p]
+	}
+	return fmt.Sprintf("Points(%d)", uint8(p))
+}
+
+// ParsePoints reads what [Points.String] writes.
+func ParsePoints(text string) (Points, error) {
+	if i := slices.Index(pointSets, text); i >= 0 {
+		return Points(i), nil
+	}
+	return 0, fmt.Errorf("%q: unknown points; known: %s", text, strings.Join(pointSets, ", "))
 }
 
 // String returns the strategy as a line of program text, without indentation.
 func (s Strategy) String() string {
+	text := "strategy " + s.Kind.String()
 	switch s.Kind {
 	case PCT:
-		return fmt.Sprintf("strategy pct depth=%d steps=%d seed=%d", s.Depth, s.Steps, s.Seed)
+		text += fmt.Sprintf(" depth=%d steps=%d seed=%d", s.Depth, s.Steps, s.Seed)
 	case RandomWalk:
-		return fmt.Sprintf("strategy random seed=%d", s.Seed)
+		text += fmt.Sprintf(" seed=%d", s.Seed)
 	}
-	return "strategy " + s.Kind.String()
+	if s.Points != Messages {
+		text += " points=" + s.Points.String()
+	}
+	return text
 }
 
 const (
@@ -132,8 +174,8 @@ const (
 )
 
 const (
-	interventionUsage = "preempt #n at start|message k|connect k|acquire k|release k|cancel-request k to #m, or fault #n at message k cut|lose-reply|error|cancel"
-	strategyUsage     = "strategy run-to-block|random seed=0|pct depth=2 steps=20 seed=0"
+	interventionUsage = "preempt #n at start|message k|connect k|acquire k|release k|cancel-request k|code site k to #m, or fault #n at message k cut|lose-reply|error|cancel"
+	strategyUsage     = "strategy run-to-block|random seed=0|pct depth=2 steps=20 seed=0 [points=messages|locks|all]"
 )
 
 // scheduled reads a line of the schedule section.
@@ -193,6 +235,13 @@ func (a *args) point() (pt Point, err error) {
 		return pt, err
 	}
 	pt.Kind, pt.Nth = PointKind(kind), 1
+	if pt.Kind == AtCode {
+		site, err := a.next("a site")
+		if err != nil {
+			return pt, err
+		}
+		pt.Site = site.text
+	}
 	if pt.Kind != AtStart {
 		pt.Nth, err = a.number(fmt.Sprintf("the number of the %s", pt.Kind), "", 1, maxNth)
 	}
@@ -228,9 +277,24 @@ func (p *parser) strategy(a *args, at token) error {
 			return err
 		}
 		s.Seed = uint64(seed)
+		if s.Points, err = a.points(); err != nil {
+			return err
+		}
 	}
 	p.prog.Strategy = s
 	return a.finish(strategyUsage)
+}
+
+// points reads "points=locks"; it may be missing.
+func (a *args) points() (Points, error) {
+	t, ok := a.peek()
+	name, named := strings.CutPrefix(t.text, "points=")
+	if !ok || !named {
+		return Messages, nil
+	}
+	a.rest = a.rest[1:]
+	i, err := a.oneOf(token{name, t.column + len("points=")}, "set of points", pointSets)
+	return Points(max(i, 0)), err
 }
 
 // invalid says what is wrong with an intervention; "" if nothing is.
@@ -246,6 +310,10 @@ func (i Intervention) invalid(ids map[int]bool) string {
 		return "points count from 1"
 	case i.At.Kind == AtStart && i.At.Nth != 1:
 		return "an operation has one start"
+	case i.At.Kind == AtCode && !validSite(i.At.Site):
+		return "a point in the code needs the name of its site, without spaces"
+	case i.At.Kind != AtCode && i.At.Site != "":
+		return "only a point in the code has a site"
 	case i.Kind == Preempt && !ids[i.To]:
 		return fmt.Sprintf("no operation has the id %d", i.To)
 	case i.Kind == Preempt && i.To == i.At.Op:
@@ -256,11 +324,18 @@ func (i Intervention) invalid(ids map[int]bool) string {
 	return ""
 }
 
+// validSite reports whether a name can stand in a program's text.
+func validSite(site string) bool {
+	return site != "" && !strings.ContainsAny(site, " \t\r\n") && !strings.Contains(site, "//")
+}
+
 // invalid says what is wrong with a strategy; "" if nothing is.
 func (s Strategy) invalid() string {
 	switch {
 	case s.Kind >= strategyEnd:
 		return "unknown strategy"
+	case s.Points >= pointsEnd, s.Kind == RunToBlock && s.Points != Messages:
+		return fmt.Sprintf("strategy %s: unknown set of points", s.Kind)
 	case s.Seed > maxNth:
 		return fmt.Sprintf("strategy: seed %d: at most %d", s.Seed, maxNth)
 	case s.Kind == PCT && (s.Depth < 1 || s.Depth > maxDepth || s.Steps < 1 || s.Steps > maxSteps):

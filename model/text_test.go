@@ -76,12 +76,13 @@ func TestGoldenValues(t *testing.T) {
 			{At: model.Point{Op: 30, Kind: model.AtAcquire, Nth: 3}, To: 1 << 30},
 			{At: model.Point{Op: 30, Kind: model.AtRelease, Nth: 4}, To: 20},
 			{At: model.Point{Op: 30, Kind: model.AtCancel, Nth: 5}, To: 20},
+			{At: model.Point{Op: 30, Kind: model.AtCode, Site: "codesearch.(*poolSet).claimResident:after-unlock:1", Nth: 6}, To: 20},
 			{Kind: model.Fault, At: model.Point{Op: 30, Nth: 2}, Fault: "cut"},
 			{Kind: model.Fault, At: model.Point{Op: 30, Nth: 3}, Fault: "lose-reply"},
 			{Kind: model.Fault, At: model.Point{Op: 30, Nth: 4}, Fault: "error"},
 			{Kind: model.Fault, At: model.Point{Op: 20, Nth: 1 << 30}, Fault: "cancel"},
 		},
-		Strategy: model.Strategy{Kind: model.PCT, Depth: 3, Steps: 40, Seed: 1 << 30},
+		Strategy: model.Strategy{Kind: model.PCT, Depth: 3, Steps: 40, Seed: 1 << 30, Points: model.Locks},
 	}
 	if d := cmp.Diff(want, parse(t, string(data))); d != "" {
 		t.Errorf("(-want +got):\n%s", d)

@@ -234,7 +234,7 @@ func (c content) explains(p int, o Op, matches []Match) *Mismatch {
 	places := map[place]bool{}
 	var cs []Canary
 	for _, m := range matches {
-		cs = appendCanaries(appendCanaries(cs[:0], m.Path), m.Content)
+		cs = AppendCanaries(AppendCanaries(cs[:0], m.Path), m.Content)
 		if len(cs) == 0 {
 			wrong = mismatch("search", "phantom", "a match without a canary: %s", m.Path)
 		}

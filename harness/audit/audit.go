@@ -54,6 +54,9 @@ func Service(ctx context.Context, run *harness.Run, control *harness.Control, o 
 		return err
 	}
 	hung, err := run.Close(ctx)
+	if blind := run.Blind(); blind != nil {
+		return fmt.Errorf("audit: %w", blind)
+	}
 	if err != nil {
 		a.rest.CloseError = err.Error()
 	}
@@ -115,6 +118,10 @@ func (a *auditor) settle(ctx context.Context) error {
 	if !ok {
 		return nil
 	}
+	// It costs less than to look again and again.
+	if err := a.run.Settle(ctx, a.settleFor); err != nil {
+		return fmt.Errorf("audit: come to rest: %w", err)
+	}
 	var last model.Stats
 	inUse := func() (n int) {
 		for _, p := range last.Pools {
@@ -151,6 +158,9 @@ func (a *auditor) settle(ctx context.Context) error {
 
 // backends looks for connections that a closed service left open.
 func (a *auditor) backends(ctx context.Context) error {
+	if err := a.run.Settle(ctx, a.settleFor); err != nil {
+		return fmt.Errorf("audit: come to rest after Close: %w", err)
+	}
 	var left []harness.Backend
 	_, err := a.until(ctx, func() (bool, error) {
 		var err error
@@ -200,6 +210,9 @@ func (a *auditor) contents(ctx context.Context) error {
 		if err != nil {
 			a.rest.CloseError = err.Error()
 		}
+	}
+	if blind := second.Blind(); blind != nil {
+		return fmt.Errorf("audit: %w", blind)
 	}
 	return ctx.Err()
 }

@@ -19,8 +19,8 @@ func Append(r, more *Result) (*Result, error) {
 	if err := sameExperiment(r, more); err != nil {
 		return nil, err
 	}
-	if r.Kind == KindStress {
-		return nil, fmt.Errorf("%w: a stress has no runs to add to", ErrOtherExperiment)
+	if r.Kind != KindIndex && r.Kind != KindSearch {
+		return nil, fmt.Errorf("%w: a %s has no runs to add to", ErrOtherExperiment, r.Kind)
 	}
 	if differ := elsewhere(r, more); len(differ) > 0 {
 		return nil, fmt.Errorf("%w: %s", ErrElsewhere, strings.Join(differ, "; "))
@@ -51,12 +51,20 @@ func Append(r, more *Result) (*Result, error) {
 	sum.Settings, sum.Notes = maps.Clone(r.Settings), slices.Clone(r.Notes)
 	switch r.Kind {
 	case KindIndex:
-		sum.boundIndex()
+		sum.boundIndex(limitOf(r, IndexBound))
 	case KindSearch:
-		sum.boundSearch()
+		sum.boundSearch(limitOf(r, SearchBound))
 	}
 	sum.judge()
 	return &sum, sum.Validate()
+}
+
+// limitOf is what a result was bound by.
+func limitOf(r *Result, standard float64) float64 {
+	if len(r.Bounds) == 0 {
+		return standard
+	}
+	return r.Bounds[0].Limit
 }
 
 func (r *Result) mergeHistograms(a, b []Histogram) error {

@@ -209,6 +209,9 @@ func (s *fakeSession) Search(ctx context.Context, req harness.SearchRequest) ([]
 	if s.fake.faults["foreign"] {
 		where = `$1 <> ''` // of every project
 	}
+	if s.fake.faults["no-index"] {
+		where = `project || '' = $1`
+	}
 	rows, err := s.fake.pool.Query(ctx, `SELECT path, content FROM "Docs" WHERE `+where+` AND content ILIKE $2 AND strpos(path, $3) > 0 ORDER BY path LIMIT 50`,
 		project, "%"+strings.NewReplacer(`%`, `\%`, `_`, `\_`).Replace(req.Query)+"%", req.Path)
 	if err != nil {

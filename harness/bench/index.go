@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,7 @@ const (
 	roomSearch = "s"
 	roomFloor  = "f"
 	roomStress = "m"
+	roomTune   = "t"
 )
 
 // IndexOptions say what to index and how often.
@@ -30,6 +32,8 @@ type IndexOptions struct {
 	Project string
 	// Runs are how many indexes are measured, after one that is not. At least 1.
 	Runs int
+	// Bound is what p95 over the runs must stay below, in seconds; 0 means IndexBound.
+	Bound float64
 }
 
 // Index measures how long the service takes to index a repository into a project that does not exist yet, and sets
@@ -48,8 +52,7 @@ func (l *Lab) Index(ctx context.Context, o IndexOptions) (_ *Result, err error) 
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	defer func() {
-		clean := context.WithoutCancel(ctx)
-		err = errors.Join(err, l.clear(clean, roomIndex), l.clear(clean, roomFloor))
+		err = errors.Join(err, l.finish(ctx, roomIndex), l.clear(context.WithoutCancel(ctx), roomFloor))
 	}()
 
 	l.step(0, o.Runs+1, "warming up")
@@ -96,7 +99,7 @@ func (l *Lab) Index(ctx context.Context, o IndexOptions) (_ *Result, err error) 
 		}
 	}
 	for _, m := range []Metric{
-		{Name: "index_seconds", Unit: "s", Gate: true, Samples: seconds},
+		{Name: "index_seconds", Unit: "s", Samples: seconds}, // judged by its quotient: see searcher.report
 		{Name: "copy_seconds", Unit: "s", Samples: floor},
 		{Name: "index_over_copy", Unit: "×", Gate: true, Relative: true, Samples: ratio},
 		{Name: "files_per_second", Unit: "1/s", Higher: true, Samples: files},
@@ -112,14 +115,14 @@ func (l *Lab) Index(ctx context.Context, o IndexOptions) (_ *Result, err error) 
 	if len(peak) == 0 {
 		r.note("this system does not tell a process's peak memory")
 	}
-	r.boundIndex()
+	r.boundIndex(cmp.Or(o.Bound, IndexBound))
 	r.judge()
 	return &r, r.Validate()
 }
 
 // boundIndex says whether the specification's bound is met.
-func (r *Result) boundIndex() {
-	r.below("index p95 over runs", "s", r.Metric("index_seconds").Summary.P95, IndexBound)
+func (r *Result) boundIndex(limit float64) {
+	r.below("index p95 over runs", "s", r.Metric("index_seconds").Summary.P95, limit)
 }
 
 // indexRun is one index that was measured.

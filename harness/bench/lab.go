@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/tenantstorm/tenantstorm/harness"
 )
@@ -24,6 +25,10 @@ type Lab struct {
 	Versions map[string]string
 	// Progress, where it is not nil, is told what is being done. It must not block.
 	Progress func(Step)
+
+	// Of a diagnosis: what is done to every pool's configuration, and who looks at a room before it is cleared for good.
+	configure func(*pgxpool.Config)
+	look      func(ctx context.Context, room string) error
 }
 
 // Step is how far a benchmark has come.
@@ -49,7 +54,7 @@ func (l *Lab) step(done, of int, format string, args ...any) {
 func (l *Lab) env(room string, maxProjects, conns int) harness.Env {
 	return harness.Env{
 		DSN: l.DSN, Prefix: l.Prefix + room + "_", MaxProjects: maxProjects, ConnsPerProject: conns,
-		Logger: slog.New(slog.DiscardHandler),
+		ConfigurePool: l.configure, Logger: slog.New(slog.DiscardHandler),
 	}
 }
 
@@ -123,4 +128,13 @@ func (l *Lab) clear(ctx context.Context, room string) (err error) {
 	c := harness.NewControl(l.DSN)
 	defer func() { err = errors.Join(err, c.Close(context.WithoutCancel(ctx))) }()
 	return c.DropDatabases(ctx, l.Prefix+room+"_")
+}
+
+// finish drops the databases of a room that is no longer needed, also after ctx has ended.
+func (l *Lab) finish(ctx context.Context, room string) error {
+	var looking error
+	if l.look != nil && ctx.Err() == nil {
+		looking = l.look(ctx, room)
+	}
+	return errors.Join(looking, l.clear(context.WithoutCancel(ctx), room))
 }

@@ -23,7 +23,7 @@ type recorder struct {
 	h       *hdrhistogram.Histogram
 	sum     time.Duration // from the intended beginnings
 	service time.Duration // from the real ones
-	each    []float64     // of each request of a load, by number; from the real beginnings, in any unit
+	each    []float64     // of the first requests of a load, by number; from the real beginnings, in any unit
 }
 
 func newRecorder(requests int) *recorder {
@@ -66,6 +66,8 @@ type load struct {
 	clients, requests int
 	// rate is of arrivals, in 1/s: an open model. 0 is a closed one: a client asks when it has its last answer.
 	rate float64
+	// lasting, where it is not 0, is after how long no further request begins.
+	lasting time.Duration
 	// do sends request i as client c.
 	do func(ctx context.Context, c, i int) error
 }
@@ -95,7 +97,7 @@ func (l load) slice(ctx context.Context, r *recorder, from, to int) (time.Durati
 		wg.Go(func() {
 			for {
 				i := int(next.Add(1)) - 1
-				if i >= to || ctx.Err() != nil {
+				if i >= to || ctx.Err() != nil || l.lasting > 0 && time.Since(began) >= l.lasting {
 					return
 				}
 				meant := time.Now()
@@ -112,7 +114,9 @@ func (l load) slice(ctx context.Context, r *recorder, from, to int) (time.Durati
 				}
 				ended := time.Now()
 				r.add(meant, sent, ended)
-				r.each[i] = float64(max(1, ended.Sub(sent)))
+				if i < len(r.each) {
+					r.each[i] = float64(max(1, ended.Sub(sent)))
+				}
 			}
 		})
 	}
@@ -130,4 +134,13 @@ func waitUntil(ctx context.Context, at time.Time) bool {
 	case <-ctx.Done():
 		return false
 	}
+}
+
+// Percentile reads a percentile off a histogram, in milliseconds.
+func (h Histogram) Percentile(p float64) (float64, error) {
+	read, err := hdrhistogram.Decode([]byte(h.Data))
+	if err != nil {
+		return 0, fmt.Errorf("histogram %s: %w", h.Name, err)
+	}
+	return float64(read.ValueAtQuantile(p)) / 1e3, nil
 }

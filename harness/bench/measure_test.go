@@ -77,6 +77,12 @@ func TestSearchIsSetBesideItsStatements(t *testing.T) {
 			if m := r.Metric("search_c3_over_bare"); (m != nil) != row.ratio {
 				t.Errorf("ratio %+v", m)
 			}
+			// What can be divided is judged by its quotient.
+			for _, m := range r.Metrics {
+				if m.Gate && m.Relative != row.ratio {
+					t.Errorf("%s is judged", m.Name)
+				}
+			}
 			if all := strings.Join(r.Notes, "\n"); strings.Contains(all, "no ratio") == row.ratio || strings.Contains(all, "closed load") != (row.rate == 0) {
 				t.Errorf("%s", all)
 			}
@@ -96,6 +102,29 @@ func TestSearchIsSetBesideItsStatements(t *testing.T) {
 				t.Errorf("appended: %d samples, %d requests", n, append.Histograms[0].Count)
 			}
 		})
+	}
+}
+
+// TestSearchEndsWithin has no time at all, and still as many runs as a comparison needs.
+func TestSearchEndsWithin(t *testing.T) {
+	l := newLab(t, fakeTarget())
+	r, err := l.Search(t.Context(), bench.SearchOptions{
+		Repository: repository(t, 20), Project: "p", Queries: 5, Seed: 1, Clients: []int{1, 2}, Runs: 1000, Within: 1,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(r.Metric("search_c1_mean").Samples); n != 6 || !strings.Contains(strings.Join(r.Notes, "\n"), "6 runs of 1000") {
+		t.Errorf("%d runs: %v", n, r.Notes)
+	}
+	same, err := bench.Compare(r, r, bench.CompareOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range same.Rows {
+		if row.Judged && !row.Bounded {
+			t.Errorf("%s: %d runs are too few to judge it", row.Name, row.Before.Runs)
+		}
 	}
 }
 

@@ -21,6 +21,7 @@ type monitor struct {
 	prefix   string
 	sys      harness.System
 	failures func() int // of operations, so far
+	begun    func() int // operations, so far
 
 	began  time.Time
 	series map[string]*Series
@@ -75,6 +76,7 @@ func (m *monitor) add(name, unit string, value float64) {
 }
 
 func (m *monitor) sample(ctx context.Context, conn *pgx.Conn) error {
+	m.add("operations", "", float64(m.begun()))
 	m.add("failures", "", float64(m.failures()))
 	m.add("goroutines", "", float64(runtime.NumGoroutine()))
 	if n := residentBytes(); n > 0 {

@@ -19,6 +19,7 @@ const (
 	KindIndex  Kind = "index"
 	KindSearch Kind = "search"
 	KindStress Kind = "stress"
+	KindTune   Kind = "tune"
 )
 
 // Verdicts of a result and of a comparison.
@@ -56,6 +57,9 @@ type Result struct {
 	Checks map[string]int `json:"checks,omitempty"`
 	// Evicted are the projects in the order in which they lost their pools.
 	Evicted []string `json:"evicted,omitempty"`
+	// Cells are the settings that were tried, and Choice the one to take.
+	Cells  []Cell  `json:"cells,omitempty"`
+	Choice *Choice `json:"choice,omitempty"`
 	// Notes are what a reader has to know to read the rest rightly.
 	Notes   []string `json:"notes,omitempty"`
 	Verdict string   `json:"verdict"`

@@ -61,7 +61,7 @@ func (l *Lab) Stress(ctx context.Context, o StressOptions) (_ *Result, err error
 		r.set(s.name, s.value)
 	}
 	r.Checks = map[string]int{}
-	defer func() { err = errors.Join(err, l.clear(context.WithoutCancel(ctx), roomStress)) }()
+	defer func() { err = errors.Join(err, l.finish(ctx, roomStress)) }()
 	for i, phase := range []func(context.Context, StressOptions, *Result) error{l.sequence, l.load} {
 		l.step(i, 2, "%s", []string{"a fixed sequence", "load"}[i])
 		if err := l.clear(ctx, roomStress); err != nil {

@@ -75,7 +75,10 @@ func (l *Lab) load(ctx context.Context, o StressOptions, r *Result) (err error) 
 	if err != nil {
 		return err
 	}
-	m := &monitor{lab: l, prefix: env.Prefix, sys: sys, failures: func() int { return int(p.failures.Load()) }}
+	m := &monitor{
+		lab: l, prefix: env.Prefix, sys: sys,
+		failures: func() int { return int(p.failures.Load()) }, begun: func() int { return int(p.taken.Load()) },
+	}
 	m.start(ctx)
 	loadBegan := time.Since(p.began)
 	p.race(ctx)

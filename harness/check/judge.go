@@ -31,6 +31,18 @@ func (b *board) violate(v Violation) {
 	r.Violations = append(r.Violations, v)
 }
 
+// explain adds to the evidence of every violation which connections broke: that may be why, and is never
+// what is wrong.
+func (b *board) explain(broken []string) {
+	for _, r := range b.rows {
+		for i := range r.Violations {
+			for _, why := range broken {
+				r.Violations[i].Evidence = append(r.Violations[i].Evidence, "broken: "+why)
+			}
+		}
+	}
+}
+
 // lacks says that the target cannot show what the family is about.
 func (b *board) lacks(family, note string) {
 	r := b.row(family)
@@ -54,6 +66,7 @@ func Judge(p model.Program, h history.History) Verdict {
 	for _, check := range []checker{checkPanic, checkIsolation, checkOracle, checkProgress, checkLeak, checkRoundTrips} {
 		check(p, h, b)
 	}
+	b.explain(h.Broken)
 	families := Families
 	if b.row(LatencyFamily).Checked > 0 {
 		families = allFamilies()

@@ -223,7 +223,7 @@ func TestEveryKindHasAPair(t *testing.T) {
 		t.Fatal(err)
 	}
 	elsewhere := map[string]bool{
-		"panic/exit":  true, // judged by the parent of the worker that ended
+		"panic/exit": true, "panic/data-race": true, // judged by the parent of the worker that ended
 		"latency/p95": true, // of a run, not of a case
 		// needs a gate that counts
 		"latency/round-trips": true,

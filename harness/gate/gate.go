@@ -11,6 +11,7 @@ import (
 
 	"github.com/tenantstorm/tenantstorm/harness/history"
 	"github.com/tenantstorm/tenantstorm/harness/pgwire"
+	"github.com/tenantstorm/tenantstorm/harness/point"
 	"github.com/tenantstorm/tenantstorm/model"
 )
 
@@ -30,6 +31,7 @@ type Options struct {
 // passes, and is counted. Safe for concurrent use; one Run at a time.
 type Gate struct {
 	front *pgwire.Front
+	dial  pgwire.DialFunc
 	locks *Locks
 	hide  []string
 
@@ -46,6 +48,8 @@ type Gate struct {
 	traffic map[int]*history.Traffic
 	rows    map[*pgwire.Link]int // rows of a link that are counted in traffic
 	broken  []string
+	race    *run // what decides about points in the code; nil: the gate is open
+	sites   map[*point.Site]string
 }
 
 // state is what the server does for a link.
@@ -70,10 +74,10 @@ type unit struct {
 // New returns an open gate.
 func New(o Options) *Gate {
 	g := &Gate{
-		locks: o.Locks, hide: o.Hide,
+		dial: o.Dial, locks: o.Locks, hide: o.Hide,
 		states: map[*pgwire.Link]state{}, owners: map[*pgwire.Link]int{}, counted: map[model.Point]int{},
 		order: map[*pgwire.Link]int{}, traffic: map[int]*history.Traffic{},
-		rows: map[*pgwire.Link]int{},
+		rows: map[*pgwire.Link]int{}, sites: map[*point.Site]string{},
 	}
 	g.changed.L = &g.mu
 	g.front = pgwire.NewFront(o.Dial, g)
@@ -83,6 +87,11 @@ func New(o Options) *Gate {
 // Dial is the dial function that the service has to use.
 func (g *Gate) Dial(ctx context.Context, network, address string) (net.Conn, error) {
 	return g.front.Dial(ctx, network, address)
+}
+
+// Direct is the dial function beneath the gate, for a service that is no part of what is scheduled.
+func (g *Gate) Direct(ctx context.Context, network, address string) (net.Conn, error) {
+	return g.dial(ctx, network, address)
 }
 
 // Close ends every connection that is left.
@@ -141,7 +150,7 @@ func (g *Gate) trafficOf(op int) *history.Traffic {
 	return t
 }
 
-// Broken returns why connections broke, where neither side had closed them.
+// Broken returns why connections broke, where neither side had closed them, and whose they were.
 func (g *Gate) Broken() []string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -172,7 +181,10 @@ func (g *Gate) park(u *unit) {
 
 // next counts a point of an operation. It wants the mutex held.
 func (g *Gate) next(op int, kind model.PointKind) model.Point {
-	of := model.Point{Op: op, Kind: kind}
+	return g.nextAt(model.Point{Op: op, Kind: kind})
+}
+
+func (g *Gate) nextAt(of model.Point) model.Point {
 	g.counted[of]++
 	of.Nth = g.counted[of]
 	return of
@@ -195,7 +207,7 @@ func (g *Gate) yield(op int, kind model.PointKind, label string) {
 // open lets everything go on, and from now on pass.
 func (g *Gate) open() {
 	g.mu.Lock()
-	g.on = false
+	g.on, g.race = false, nil
 	parked := g.parked
 	g.parked = nil
 	g.changed.Broadcast()

@@ -2,7 +2,9 @@ package gate
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net"
 	"slices"
 
 	"github.com/tenantstorm/tenantstorm/harness/pgwire"
@@ -79,5 +81,13 @@ func (g *Gate) Held(l *pgwire.Link) {
 func (g *Gate) Failed(l *pgwire.Link, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.broken = append(g.broken, fmt.Sprintf("a connection of #%d: %v", g.owners[l], err))
+	g.broken = append(g.broken, fmt.Sprintf("a connection of %s: %s", opName(g.owners[l]), reason(err)))
+}
+
+// reason is an error's text without addresses: they differ between executions, and are places on a machine.
+func reason(err error) string {
+	if network, ok := errors.AsType[*net.OpError](err); ok {
+		return network.Op + ": " + network.Err.Error()
+	}
+	return err.Error()
 }

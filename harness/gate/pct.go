@@ -14,9 +14,12 @@ import (
 type pct struct {
 	src          model.Source
 	depth, steps int
+	points       model.Points
 
 	priority []int // by session
 	changes  []int // the step of each change
+	code     int   // points in the code that were steps
+	last     int   // how many choices were made before the last one
 }
 
 // Begin draws the priorities and the points of change.
@@ -35,15 +38,30 @@ func (p *pct) Begin(sessions int) {
 
 // Next returns the thread of highest priority.
 func (p *pct) Next(c Choice) int {
+	p.last = c.Step
 	best := p.best(c)
 	for i, step := range p.changes {
-		if step >= 0 && step <= c.Step { // once: what has no choice counts as a step, too
+		if step >= 0 && step <= c.Step+p.code { // once: what has no choice counts as a step, too
 			p.changes[i] = -1
 			p.priority[c.Ready[best].Session] = p.depth - 1 - i
 			best = p.best(c)
 		}
 	}
 	return best
+}
+
+// Stop counts a point in the code as a step, and stops there for a change.
+func (p *pct) Stop(_ model.Point, set model.Points) bool {
+	if set > p.points {
+		return false
+	}
+	p.code++
+	for _, step := range p.changes {
+		if step >= 0 && step <= p.last+p.code {
+			return true
+		}
+	}
+	return false
 }
 
 // best prefers, within one session, what comes first.

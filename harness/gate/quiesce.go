@@ -45,6 +45,7 @@ type settler struct {
 	ask     bool // guarded by the gate's mutex: the timer has fired
 	after   time.Duration
 	stop    func() bool
+	threads threads
 }
 
 func newSettler(ctx context.Context, g *Gate, limit time.Duration) *settler {
@@ -187,14 +188,24 @@ func (g *Gate) blocked(ctx context.Context, links []*pgwire.Link) (map[uint32][]
 // fewSlices is how often something has to be seen at work before it counts as restless.
 const fewSlices = 20
 
-// quiet waits until no goroutine but this one runs or could run: three looks in a row, since a goroutine
-// that is between two states may be missed by one.
+// looks is how often in a row nothing may be seen to move: a goroutine that is between two states may be
+// missed by one.
+const looks = 3
+
+// quiet waits until no goroutine but this one runs or could run.
 func (s *settler) quiet() error {
-	for calm, moving := 0, 0; calm < 3; {
-		metrics.Read(s.samples)
-		if s.samples[0].Value.Uint64() == 0 && s.samples[1].Value.Uint64() <= 1 && s.samples[2].Value.Uint64() == 0 {
+	for calm, moving := 0, 0; ; {
+		s.threads.note()
+		if s.still() {
 			calm++
 		} else {
+			calm = 0
+		}
+		if calm == looks {
+			if !s.threads.moved() {
+				return nil
+			}
+			s.threads.look()
 			calm = 0
 		}
 		if calm == 0 {
@@ -209,7 +220,12 @@ func (s *settler) quiet() error {
 		}
 		runtime.Gosched()
 	}
-	return nil
+}
+
+// still reports whether this goroutine is the only one that runs or could run, as far as the runtime knows.
+func (s *settler) still() bool {
+	metrics.Read(s.samples)
+	return s.samples[0].Value.Uint64() == 0 && s.samples[1].Value.Uint64() <= 1 && s.samples[2].Value.Uint64() == 0
 }
 
 // woken looks after the replies that waited for a lock. Those that have come are let through one at a

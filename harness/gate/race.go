@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tenantstorm/tenantstorm/harness/history"
+	"github.com/tenantstorm/tenantstorm/harness/point"
 	"github.com/tenantstorm/tenantstorm/model"
 )
 
@@ -31,6 +32,8 @@ type Plan struct {
 	Strategy Strategy
 	// Cancel cancels an operation's context, for a fault that asks for it.
 	Cancel func(op int)
+	// Deviated, where it is not nil, is told of every deviation before what it leads to, while nothing moves.
+	Deviated func(model.Intervention)
 	// Patience is how long a service that does not move is waited for; 0: five seconds.
 	Patience time.Duration
 }
@@ -40,9 +43,14 @@ type Outcome struct {
 	Steps    []history.Step
 	Realised []model.Intervention // every deviation from the default that was made, faults included
 	Diverged []string             // interventions of the schedule that could not happen
+	Waits    []history.Wait       // operations that could not go on, and how long
 	// Stuck are the operations that do not end, because nothing is left that could let them go on.
 	Stuck []int
-	// Why they do not, for people: who waits for whom.
+	// Unanswered are operations for which a statement waits for a lock though every operation has ended, and
+	// nothing is left that could release it; 0: one of the background.
+	Unanswered []int
+	// Why not everything has ended, for people: who waits for whom. Where neither an operation is stuck nor
+	// one's statement unanswered, something goes on and on that may end or not.
 	Why string
 	// Ended is closed when every operation has ended; those that are stuck may still do so when their
 	// contexts are cancelled.
@@ -63,19 +71,20 @@ func (g *Gate) Run(ctx context.Context, p Plan) (Outcome, error) {
 		}
 	}
 	defer StopGC()()
-	r := &run{p: p, sessions: map[int]int{}, left: map[int]bool{}, begin: map[int]func(){}, current: -1, strategy: newReplay(p.Schedule, p.Strategy)}
+	r := &run{p: p, sessions: map[int]int{}, left: map[int]bool{}, begin: map[int]func(){}, current: -1, strategy: newReplay(p.Schedule, p.Strategy), waits: newWaits()}
 	r.settler = newSettler(ctx, g, orPatience(p.Patience))
 	defer r.close()
 	if err := r.settle(); err != nil {
 		return Outcome{}, fmt.Errorf("before the race: %w", err)
 	}
 	g.mu.Lock()
-	g.on = true
+	g.on, g.race = true, r
 	g.mu.Unlock()
 	defer g.open()
+	defer point.Install(r.reached)()
 	r.start()
 	err := r.loop()
-	r.out.Diverged = r.strategy.End()
+	r.out.Diverged, r.out.Waits = r.strategy.End(), r.waits.end(len(r.out.Steps))
 	g.open()
 	ended := make(chan struct{})
 	r.out.Ended = ended
@@ -100,9 +109,11 @@ type run struct {
 	sessions map[int]int // by operation
 	begin    map[int]func()
 	out      Outcome
-	current  int // the operation that went on last
+	waits    *waits
 
-	left map[int]bool // operations that have not ended; the gate's mutex guards it
+	// The gate's mutex guards these: threads ask for them, too.
+	current int          // the operation that went on last
+	left    map[int]bool // operations that have not ended
 }
 
 // start starts a goroutine a session. They come to the gate in the order of the sessions' first
@@ -139,11 +150,15 @@ func (r *run) loop() error {
 			return r.restless(err)
 		}
 		units, left := r.look()
+		r.note(units)
 		if len(units) == 0 {
 			if left == (pending{}) {
 				return nil
 			}
 			moved, err := r.wait(left)
+			if err == nil && !moved {
+				r.unanswered()
+			}
 			if err != nil || !moved {
 				return r.stuck(err, "nothing can go on")
 			}
@@ -205,6 +220,20 @@ func (r *run) restless(err error) error {
 	return err
 }
 
+// unanswered notes whose statements wait for a lock where every operation has ended and nothing moves.
+func (r *run) unanswered() {
+	r.g.mu.Lock()
+	defer r.g.mu.Unlock()
+	if len(r.left) > 0 {
+		return // whoever is stuck tells the story
+	}
+	for _, l := range r.g.links(waiting) {
+		r.out.Unanswered = append(r.out.Unanswered, r.g.owners[l])
+	}
+	slices.Sort(r.out.Unanswered)
+	r.out.Unanswered = slices.Compact(r.out.Unanswered)
+}
+
 // stuck notes which operations do not end, and why.
 func (r *run) stuck(err error, why string) error {
 	if err != nil {
@@ -240,15 +269,29 @@ func (r *run) choose(units []*unit) *unit {
 	}
 	chosen := heads[r.strategy.Next(c)]
 	if by := heads[c.Default]; chosen != by {
-		r.out.Realised = append(r.out.Realised, model.Intervention{At: by.point, To: chosen.point.Op})
+		r.realised(model.Intervention{At: by.point, To: chosen.point.Op})
 	}
 	if f, ok := r.strategy.fault(chosen.point); ok {
-		r.out.Realised = append(r.out.Realised, f)
-		r.current = chosen.point.Op
+		r.realised(f)
+		r.turn(chosen.point.Op)
 		r.p.Cancel(f.At.Op)
 		return nil
 	}
 	return chosen
+}
+
+func (r *run) realised(in model.Intervention) {
+	r.out.Realised = append(r.out.Realised, in)
+	if r.p.Deviated != nil {
+		r.p.Deviated(in)
+	}
+}
+
+// turn makes it an operation's turn.
+func (r *run) turn(op int) {
+	r.g.mu.Lock()
+	defer r.g.mu.Unlock()
+	r.current = op
 }
 
 // release lets a unit go on.
@@ -263,9 +306,10 @@ func (r *run) release(u *unit) {
 		return // it has been withdrawn meanwhile
 	}
 	if u.point.Op != 0 {
-		r.current = u.point.Op // what is nobody's takes nobody's turn
+		r.turn(u.point.Op) // what is nobody's takes nobody's turn
 	}
 	r.out.Steps = append(r.out.Steps, history.Step{Point: u.point, Label: u.label})
+	r.waits.took(u.point)
 	if begin := r.begin[u.point.Op]; begin != nil && u.point.Kind == model.AtStart {
 		begin()
 	}

@@ -41,6 +41,15 @@ func (r *replay) Next(c Choice) int {
 	return r.rest.Next(c)
 }
 
+// anchored reports whether something is planned at a point.
+func (r *replay) anchored(at model.Point) bool { return r.first(at) >= 0 }
+
+// stop asks the other strategy whether it wants to choose at a point in the code.
+func (r *replay) stop(at model.Point, set model.Points) bool {
+	s, ok := r.rest.(Stopper)
+	return ok && s.Stop(at, set)
+}
+
 // fault returns the fault that is to be done at the point of the thread that was chosen.
 func (r *replay) fault(at model.Point) (model.Intervention, bool) { return r.take(at, model.Fault) }
 

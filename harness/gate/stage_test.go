@@ -144,7 +144,7 @@ func (s *stage) pool(with ...func(*pgxpool.Config)) *pgxpool.Pool {
 func (s *stage) op(id int, f func(ctx context.Context)) gate.Op {
 	ctx, stop := context.WithCancel(gate.WithOp(context.Background(), id))
 	s.ctxs[id], s.stops[id] = ctx, stop
-	return gate.Op{ID: id, Run: func() { gate.Label(ctx, id, f) }}
+	return gate.Op{ID: id, Run: func() { gate.As(id, func() { f(ctx) }) }}
 }
 
 // says is an operation that executes statements on a pool, on one connection each, and keeps the error.

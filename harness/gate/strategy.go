@@ -29,9 +29,9 @@ type Thread struct {
 func NewStrategy(s model.Strategy) Strategy {
 	switch s.Kind {
 	case model.RandomWalk:
-		return &random{src: model.NewSource(s.Seed)}
+		return &random{src: model.NewSource(s.Seed), points: s.Points}
 	case model.PCT:
-		return &pct{src: model.NewSource(s.Seed), depth: s.Depth, steps: s.Steps}
+		return &pct{src: model.NewSource(s.Seed), depth: s.Depth, steps: s.Steps, points: s.Points}
 	}
 	return runToBlock{}
 }
@@ -44,8 +44,20 @@ func (runToBlock) Next(c Choice) int { return c.Default }
 func (runToBlock) End() []string     { return nil }
 
 // random lets any thread go on, each as likely as the others.
-type random struct{ src model.Source }
+type random struct {
+	src    model.Source
+	points model.Points
+}
 
 func (*random) Begin(int)           {}
 func (r *random) Next(c Choice) int { return r.src.Int("thread", 0, len(c.Ready)-1) }
 func (*random) End() []string       { return nil }
+
+// stopOneIn is at how many points in the code a random walk chooses once: there are many of them, and
+// where every one were a choice, none would lead far.
+const stopOneIn = 8
+
+// Stop stops at one point in the code of so many.
+func (r *random) Stop(_ model.Point, set model.Points) bool {
+	return set <= r.points && r.src.Int("stop", 0, stopOneIn-1) == 0
+}

@@ -7,19 +7,17 @@ import (
 	"regexp"
 	"runtime/pprof"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/tenantstorm/tenantstorm/harness/pgwire"
+	"github.com/tenantstorm/tenantstorm/harness/point"
 )
 
-// opLabel is the pprof label that goroutines of an operation bear: they inherit it.
-const opLabel = "tenantstorm operation"
-
-// Label runs f with the calling goroutine, and those it starts, marked as an operation's, so that what they
-// wait for can be told.
-func Label(ctx context.Context, op int, f func(context.Context)) {
-	pprof.Do(ctx, pprof.Labels(opLabel, strconv.Itoa(op)), f)
+// As runs f with the calling goroutine, and those it starts, working for an operation: points in their code
+// are that operation's, and what they wait for can be told.
+func As(op int, f func()) {
+	defer point.Enter(op)()
+	f()
 }
 
 // waitGraph tells who waits for whom, in PostgreSQL and in the service, for people.
@@ -72,7 +70,7 @@ func opName(op int) string {
 }
 
 var (
-	groupLabel = regexp.MustCompile(`"` + opLabel + `":"(\d+)"`)
+	groupLabel = regexp.MustCompile(`"` + point.Label + `":"(\d+)"`)
 	frame      = regexp.MustCompile(`^#\s+0x[0-9a-f]+\s+(\S+?)\+0x[0-9a-f]+\s+(\S+)$`)
 )
 

@@ -68,10 +68,20 @@ type History struct {
 	RoundTrips *RoundTrips `json:"round_trips,omitempty"`
 	// Steps are the gate's choices in their order; none where the program was not gated.
 	Steps []Step `json:"steps,omitempty"`
+	// Waits are the operations that could not go on for some of the steps.
+	Waits []Wait `json:"waits,omitempty"`
 	// Realised are the deviations from the default schedule that happened: a schedule which replays them.
 	Realised []model.Intervention `json:"realised,omitempty"`
 	// Diverged are the interventions of the program's schedule that could not happen, and why.
 	Diverged []string `json:"diverged,omitempty"`
+	// Unanswered are operations, 0 being the background, that left a statement behind which waits for a lock
+	// that nothing is left to release, though every operation has ended.
+	Unanswered []int `json:"unanswered,omitempty"`
+	// Restless tells what goes on and on though every operation has ended; whether it ends is not known.
+	Restless string `json:"restless,omitempty"`
+	// Broken tells why connections broke that neither side had closed, and whose they were. It explains, and
+	// proves nothing: PostgreSQL may have ended them as well as the service.
+	Broken []string `json:"broken,omitempty"`
 	// Outside are connections of the service that the gate did not see: nothing can be said of the case.
 	Outside []string `json:"outside,omitempty"`
 	// Capabilities are what the target can do beyond index, search and switch.

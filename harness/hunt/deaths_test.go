@@ -3,6 +3,7 @@ package hunt_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -38,6 +39,25 @@ func TestKilledWorkers(t *testing.T) {
 	}
 	if s := hunted(t, hunt.Options{Runner: f, MaxCases: 5}); s.Verdict != check.Inconclusive || s.Unknown != 5 {
 		t.Errorf("every worker was killed: %s, %d unknown", s.Verdict, s.Unknown)
+	}
+}
+
+// TestPastTheGate: of a case whose service dialled by itself nothing is said, but why is.
+func TestPastTheGate(t *testing.T) {
+	f := &fake{instead: func(_ context.Context, n int, _ worker.Case, p model.Program) (worker.Outcome, error, bool) {
+		h := run(p, []string{noTouch, dropKeeps})
+		h.Outside = []string{"psql of p0"}
+		h.Steps = []history.Step{{Label: fmt.Sprint(n)}} // another time, other steps
+		return judged(p, h), nil, true
+	}}
+	racing := bounds
+	racing.Mode = model.Gated
+	s := hunted(t, hunt.Options{Runner: f, Bounds: racing, MaxCases: 30, Recheck: 2})
+	if s.Unknown != 30 || !strings.Contains(s.LastUnknown, "psql of p0") || s.Verdict != check.Inconclusive {
+		t.Errorf("%d unknown (%s), %s", s.Unknown, s.LastUnknown, s.Verdict)
+	}
+	if len(s.Findings)+len(s.Unconfirmed)+len(s.Differing) > 0 {
+		t.Errorf("claimed of what the gate did not see: %+v", s)
 	}
 }
 

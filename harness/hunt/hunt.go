@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tenantstorm/tenantstorm/harness/check"
+	"github.com/tenantstorm/tenantstorm/harness/history"
 	"github.com/tenantstorm/tenantstorm/harness/repro"
 	"github.com/tenantstorm/tenantstorm/harness/worker"
 	"github.com/tenantstorm/tenantstorm/model"
@@ -30,11 +31,15 @@ type Options struct {
 	// Seed decides every program: case number i of a seed is the same for any Parallel.
 	Seed   uint64
 	Bounds model.Bounds
+	// Transform, where it is not nil, makes of each drawn program the one that is executed. It must do the
+	// same each time.
+	Transform func(model.Program) model.Program
 	// Budget is how long to search; 0: until MaxCases. Shrinking has its own.
 	Budget time.Duration
 	// MaxCases ends the search after so many cases; 0: no such end.
 	MaxCases int
-	// MaxFindings ends the search after so many findings; 0: no such end.
+	// MaxFindings ends the search after so many findings; 0: no such end. Smaller ones with another
+	// fingerprint, met while one of them was shrunk, come on top.
 	MaxFindings int
 	// ShrinkBudget and ShrinkExecutions bound the shrinking of one finding; 0: no bound.
 	ShrinkBudget     time.Duration
@@ -42,6 +47,10 @@ type Options struct {
 	// Recheck is how often a gated case is executed a second time, on backends and databases made anew, to
 	// see that it does the same again: every Recheck-th case; 0: never.
 	Recheck int
+	// Loose says that gated cases need not do the same twice, as where the workers were built with the race
+	// detector, under which Go schedules goroutines at random: candidates and confirmations are tried as often as
+	// those that run free, and nothing is rechecked.
+	Loose bool
 	// LatencyBound is what 95 of 100 searches must answer within, in free mode; 0: check.LatencyBound.
 	LatencyBound time.Duration
 	// Accept are fingerprints of known findings, which are not reported.
@@ -77,7 +86,8 @@ type Finding struct {
 	Minimal       bool // the shrinker came to an end within its budget
 	Reproduced    int  // of Trials, on databases made anew
 	Trials        int
-	Repro         string // path of the repro file; "" when none was written
+	Repro         string          // path of the repro's folder; "" when none was written
+	History       history.History // how the smallest program went when it last showed it
 	Operations    int
 	Interventions int
 
@@ -85,6 +95,7 @@ type Finding struct {
 	Aside bool
 
 	aside *Finding // the smallest program with another fingerprint that shrinking met
+	shown shownBy  // while it is shrunk
 }
 
 // Summary is the outcome of a hunt.
@@ -95,7 +106,8 @@ type Summary struct {
 	Elapsed     time.Duration
 	Findings    []Finding // the smallest first
 	Invariants  []Invariant
-	Unknown     int      // cases whose worker was killed from outside
+	Unknown     int      // cases that say nothing: the worker was killed from outside, or the service dialled past the gate
+	LastUnknown string   // why nothing can be said of the last case past the gate
 	Unconfirmed []string // fingerprints that did not show again on fresh databases
 	Rechecked   int      // gated cases that were executed twice
 	Differing   []string // those that did not do the same again, and from where on
@@ -191,7 +203,7 @@ func (h *hunt) search(ctx, search context.Context) {
 		if !ok {
 			return
 		}
-		p := model.Generate(model.NewSource(model.CaseSeed(h.o.Seed, i)), h.o.Bounds)
+		p := h.program(i)
 		out, err := h.o.Runner.Do(ctx, worker.Case{ID: i, Program: p.String()})
 		if err != nil {
 			if h.failed(ctx, i, err) {
@@ -207,6 +219,15 @@ func (h *hunt) search(ctx, search context.Context) {
 			h.pursue(ctx, i, p, *v)
 		}
 	}
+}
+
+// program returns the program of a case.
+func (h *hunt) program(i int) model.Program {
+	p := model.Generate(model.NewSource(model.CaseSeed(h.o.Seed, i)), h.o.Bounds)
+	if h.o.Transform != nil {
+		p = h.o.Transform(p)
+	}
+	return p
 }
 
 func (h *hunt) draw() (int, bool) {
@@ -246,7 +267,8 @@ func (h *hunt) record(p model.Program, out worker.Outcome) *check.Violation {
 	h.failures = 0
 	h.sum.Executions++
 	h.sum.Operations += p.Len()
-	if out.Verdict.Status == check.Unset || out.Verdict.Status == check.Inconclusive && out.Died != nil {
+	past := len(out.History.Outside) > 0
+	if out.Verdict.Status == check.Unset || out.Verdict.Status == check.Inconclusive && (out.Died != nil || past) {
 		h.sum.Unknown++
 	}
 	for _, r := range out.Verdict.Results {
@@ -256,6 +278,9 @@ func (h *hunt) record(p model.Program, out worker.Outcome) *check.Violation {
 			h.rows[r.Invariant] = row
 		}
 		row.Checked += r.Checked
+		if past && r.Note != "" {
+			h.sum.LastUnknown = r.Note
+		}
 		if r.Status == check.NotApplicable && row.Checked == 0 {
 			row.Status, row.Note = check.NotApplicable, r.Note
 		}

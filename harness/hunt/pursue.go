@@ -3,12 +3,13 @@ package hunt
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
-	"path/filepath"
 	"time"
 
 	"github.com/tenantstorm/tenantstorm/harness/check"
 	"github.com/tenantstorm/tenantstorm/harness/history"
+	"github.com/tenantstorm/tenantstorm/harness/report"
 	"github.com/tenantstorm/tenantstorm/harness/repro"
 	"github.com/tenantstorm/tenantstorm/harness/shrink"
 	"github.com/tenantstorm/tenantstorm/harness/worker"
@@ -33,7 +34,7 @@ func (h *hunt) pursue(ctx context.Context, number int, p model.Program, v check.
 	h.shrinking.Lock()
 	defer h.shrinking.Unlock()
 	h.mu.Lock()
-	if h.o.MaxFindings > 0 && len(h.sum.Findings) >= h.o.MaxFindings {
+	if h.full() {
 		// Another worker's finding was the last one wanted, while this one waited for its turn.
 		delete(h.seen, v.Fingerprint())
 		h.mu.Unlock()
@@ -59,16 +60,31 @@ func (h *hunt) complete(ctx context.Context, f *Finding) (smaller *Finding) {
 	h.mu.Lock()
 	h.sum.Findings = append(h.sum.Findings, *f)
 	h.tell(Progress{Found: f})
-	full := h.o.MaxFindings > 0 && len(h.sum.Findings) >= h.o.MaxFindings
-	if full {
+	if h.full() {
 		h.stop()
 	}
 	h.mu.Unlock()
-	if side := f.aside; side != nil && !full && side.Program.Len() < f.Operations && ctx.Err() == nil && h.claim(side.Fingerprint) {
+	side := f.aside
+	if side == nil || ctx.Err() != nil || side.Program.Len()+len(side.Program.Schedule) >= f.Operations+f.Interventions {
+		return nil
+	}
+	if h.claim(side.Fingerprint) {
 		side.Case, side.Executions, side.FoundAfter = f.Case, f.Executions, f.FoundAfter
 		return side
 	}
 	return nil
+}
+
+// full reports that there are as many findings as are wanted, those apart that were met while one was shrunk; the
+// lock is held.
+func (h *hunt) full() bool {
+	n := 0
+	for _, f := range h.sum.Findings {
+		if !f.Aside {
+			n++
+		}
+	}
+	return h.o.MaxFindings > 0 && n >= h.o.MaxFindings
 }
 
 // confirm completes a finding: it must show again on databases made anew, is shrunk, must show again
@@ -76,7 +92,7 @@ func (h *hunt) complete(ctx context.Context, f *Finding) (smaller *Finding) {
 func (h *hunt) confirm(ctx context.Context, f *Finding) (bool, error) {
 	p := f.Program
 	trials := confirmations
-	if p.Mode == model.Free {
+	if h.loose(p) {
 		trials = freeConfirmations
 	}
 	first, err := Replay(ctx, h.o.Runner, p, f.Fingerprint, trials)
@@ -86,12 +102,16 @@ func (h *hunt) confirm(ctx context.Context, f *Finding) (bool, error) {
 	p, first = h.realise(ctx, p, f.Fingerprint, first)
 	smallest := h.shrink(ctx, p, f)
 	last, err := Replay(ctx, h.o.Runner, smallest, f.Fingerprint, trials)
-	if err == nil && last.Same < first.Same && (p.Mode != model.Free || last.Same == 0) {
+	if err == nil && last.Same < first.Same && (!h.loose(p) || last.Same == 0) {
 		// Smaller but less certain: the user is better served by what replays.
 		smallest, last, f.Minimal = p, first, false
 	}
 	if err != nil {
 		last = first
+		if smallest.String() != p.String() {
+			// Interrupted: what is told has to be of this program.
+			last.History, last.Violation = f.shown.of(smallest)
+		}
 	}
 	f.Program, f.Reproduced, f.Trials = smallest, last.Same, last.Times
 	if last.Violation != nil {
@@ -130,6 +150,9 @@ func (h *hunt) unconfirmed(ctx context.Context, f Finding, err error) {
 	delete(h.seen, f.Fingerprint)
 }
 
+// loose reports whether a program may show its fault in one execution and not in the next.
+func (h *hunt) loose(p model.Program) bool { return p.Mode == model.Free || h.o.Loose }
+
 // A race that runs free shows its fault now and then. A candidate gets freeTrials executions before it
 // counts as passing: one that fails in half of them is wrongly passed over once in 32. What is reported
 // is how many of freeConfirmations executions showed it.
@@ -157,7 +180,9 @@ func (h *hunt) shrink(ctx context.Context, p model.Program, f *Finding) model.Pr
 		h.mu.Lock()
 		h.tell(Progress{Shrinking: f.Fingerprint, Candidates: executions})
 		h.mu.Unlock()
-		result := shrink.Outcome{Gated: len(out.History.Steps) > 0, Realised: out.History.Realised}
+		// A worker that died has said what its schedule did, and not which steps it came to.
+		under := len(out.History.Steps) > 0 || c.Mode == model.Gated && out.Died != nil
+		result := shrink.Outcome{Gated: under, Realised: out.History.Realised}
 		for _, s := range out.History.Steps {
 			result.Points = append(result.Points, s.Point)
 		}
@@ -169,11 +194,14 @@ func (h *hunt) shrink(ctx context.Context, p model.Program, f *Finding) model.Pr
 			c.Deadline = p.Deadline
 			f.aside = &Finding{Fingerprint: v.Fingerprint(), Violation: *v, Program: c, Aside: true}
 		}
+		if v.Fingerprint() == f.Fingerprint {
+			f.shown = shownBy{c.String(), out.History, v}
+		}
 		result.Fingerprint, result.LastOp = v.Fingerprint(), v.Op
 		return result, nil
 	}
 	opts := shrink.Options{MaxExecutions: h.o.ShrinkExecutions, Trials: 1}
-	if p.Mode == model.Free {
+	if h.loose(p) {
 		opts.Trials = freeTrials
 	}
 	if h.o.ShrinkBudget > 0 {
@@ -188,75 +216,38 @@ func (h *hunt) shrink(ctx context.Context, p model.Program, f *Finding) model.Pr
 	return res.Program.Renumber()
 }
 
-// Replayed is what came of executing one program several times.
-type Replayed struct {
-	Times     int
-	Same      int              // executions that showed the fingerprint
-	Other     map[string]int   // executions that showed another one
-	Diverged  int              // executions that did not, and in which the schedule could not be followed
-	Where     []string         // of the last of those: what could not be done
-	Differing int              // executions whose steps under the gate were not those of the first
-	Differ    string           // where the last of them did
-	Unknown   int              // executions that say nothing: the worker was killed from outside
-	Violation *check.Violation // the last one with the fingerprint
-	History   history.History  // its history
-	Last      *worker.Outcome
+// shownBy is the last candidate that showed a finding, and how it went.
+type shownBy struct {
+	program   string
+	history   history.History
+	violation *check.Violation
 }
 
-// Replay executes a program so many times, on databases made anew, and counts how often it shows the
-// fingerprint; "" means whatever shows first.
-func Replay(ctx context.Context, runner Runner, p model.Program, fingerprint string, times int) (Replayed, error) {
-	r := Replayed{Other: map[string]int{}}
-	var steps []history.Step
-	for i := range times {
-		out, err := runner.Do(ctx, worker.Case{Program: p.String(), Fresh: true})
-		if err != nil {
-			return r, err
-		}
-		r.Times++
-		r.Last = &out
-		if i == 0 {
-			steps = out.History.Steps
-		} else if where := Differ(steps, out.History.Steps); where != "" && out.Died == nil {
-			r.Differing++
-			r.Differ = where
-		}
-		v := out.Verdict.First()
-		if len(out.History.Diverged) > 0 && (v == nil || fingerprint != "" && v.Fingerprint() != fingerprint) {
-			r.Diverged++
-			r.Where = out.History.Diverged
-			continue
-		}
-		switch {
-		case v == nil && out.Verdict.Status != check.Pass:
-			r.Unknown++
-		case v == nil:
-		case fingerprint == "" || v.Fingerprint() == fingerprint:
-			fingerprint = v.Fingerprint()
-			r.Same++
-			r.Violation, r.History = v, out.History
-		default:
-			r.Other[v.Fingerprint()]++
-		}
+// of returns how a program went, if it is the last that showed the finding.
+func (s shownBy) of(p model.Program) (history.History, *check.Violation) {
+	if s.program != p.String() {
+		return history.History{}, nil
 	}
-	return r, nil
+	return s.history, s.violation
 }
 
 func (h *hunt) write(f *Finding, hist history.History) {
+	f.History = hist
 	if h.o.Out == "" {
 		return
 	}
 	meta := h.o.Meta
 	meta.Seed, meta.Case = fmt.Sprint(h.o.Seed), fmt.Sprint(f.Case)
-	path, err := repro.Save(h.o.Out, repro.Repro{Meta: meta, Program: f.Program, Violation: f.Violation, History: repro.Lines(hist)})
-	if err == nil {
-		f.Repro = filepath.Clean(path)
-		var page bytes.Buffer // empty: the violation is not of an order
-		if _, err = check.Visualize(&page, f.Program, hist, f.Violation); err == nil {
-			err = repro.SaveVisualization(path, page.Bytes())
-		}
+	meta.Reproduced = fmt.Sprintf("%d of %d", f.Reproduced, f.Trials)
+	r := repro.New(meta, f.Program, f.Violation, hist)
+	var page bytes.Buffer // empty: the violation is not of an order
+	_, noPage := check.Visualize(&page, f.Program, hist, f.Violation)
+	if noPage != nil {
+		page.Reset()
 	}
-	if err != nil {
+	var err error
+	f.Repro, err = report.Save(h.o.Out, repro.Name(r), r, hist, page.Bytes())
+	if err = errors.Join(noPage, err); err != nil {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		if h.err == nil {

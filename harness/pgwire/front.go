@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"sync"
+	"time"
 )
 
 // Keeper decides when what clients send reaches the server. Its methods are called with a lock of the
@@ -94,14 +95,23 @@ func (f *Front) Had(pid uint32) bool {
 	return f.had[pid]
 }
 
-// Close breaks every connection and waits until nothing of them is left. None is made any more.
+// Close breaks every connection and waits until nothing of them is left. None is made any more. Those whose
+// client has said goodbye may come to their own end, for as long as a backend may take to be reset.
 func (f *Front) Close() error {
 	f.mu.Lock()
 	f.closed = true
 	f.mu.Unlock()
 	for _, l := range f.Links() {
-		l.breakOff(net.ErrClosed)
+		if !l.leaving() {
+			l.breakOff(net.ErrClosed)
+		}
 	}
+	late := time.AfterFunc(resetTime, func() {
+		for _, l := range f.Links() {
+			l.breakOff(net.ErrClosed)
+		}
+	})
+	defer late.Stop()
 	f.pumps.Wait()
 	return nil
 }

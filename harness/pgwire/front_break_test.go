@@ -293,3 +293,22 @@ func withTLS(t *testing.T, dsn string) string {
 	}
 	return strings.Replace(dsn, "sslmode=disable", "sslmode=require", 1)
 }
+
+// TestCloseWaitsForGoodbyes: a client that has terminated is not broken off, so its backend is kept.
+func TestCloseWaitsForGoodbyes(t *testing.T) {
+	t.Parallel()
+	const clients = 6
+	w := warm(t, clients)
+	f, _ := front(t, w.DialLingering, nil)
+	var conns []*pgx.Conn
+	for range clients {
+		conns = append(conns, connect(t, nil, socket(t), fronted(f)))
+	}
+	for _, conn := range conns {
+		disconnect(t, conn)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	counts(t, w, clients, 0)
+}

@@ -215,6 +215,14 @@ func (l *Link) Close() error {
 	return nil
 }
 
+// leaving reports whether the server hears, or has heard, that the client is gone, with nothing in between
+// that somebody would have to let pass.
+func (l *Link) leaving() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.ending == terminated && l.ended
+}
+
 // breakOff ends the link at once, on both sides.
 func (l *Link) breakOff(err error) {
 	l.mu.Lock()

@@ -28,6 +28,9 @@ func metaFields(m *Meta) []field {
 		{key: "go", text: &m.Go},
 		{key: "pgx", text: &m.Pgx},
 		{key: "postgres", text: &m.Postgres},
+		{key: "platform", text: &m.Platform},
+		{key: "setting", texts: &m.Settings},
+		{key: "reproduced", text: &m.Reproduced},
 	}
 }
 

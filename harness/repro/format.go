@@ -13,9 +13,11 @@ const (
 	partProgram   = "program"
 	partViolation = "violation"
 	partHistory   = "history"
+	partSteps     = "steps" // from version 2 on, as times
+	partTimes     = "times"
 )
 
-var parts = []string{partMeta, partProgram, partViolation, partHistory}
+var parts = []string{partMeta, partProgram, partViolation, partHistory, partSteps, partTimes}
 
 const headerStart = "tenantstorm repro v"
 
@@ -34,13 +36,18 @@ func Format(r Repro) []byte {
 		fingerprint := r.Fingerprint()
 		add(partViolation, formatFields(violationFields(&r.Violation, &fingerprint)))
 	}
-	if len(r.History) > 0 {
+	addLines := func(name string, lines []string) {
 		var b strings.Builder
-		for _, line := range r.History {
+		for _, line := range lines {
 			fmt.Fprintf(&b, "  %s\n", quoted(line)) // the indentation keeps a line from being a marker
 		}
-		add(partHistory, b.String())
+		if len(lines) > 0 {
+			add(name, b.String())
+		}
 	}
+	addLines(partHistory, r.History)
+	addLines(partSteps, formatSteps(r.Steps, r.Waits))
+	addLines(partTimes, formatSpans(r.Spans))
 	return txtar.Format(a)
 }
 

@@ -26,11 +26,11 @@ func TestSaveOnFullDisk(t *testing.T) {
 	}
 	dir := t.TempDir()
 	old := sample(t)
-	path, err := repro.Save(dir, old)
+	path, err := repro.SaveFolder(dir, repro.Name(old), old, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	before, err := os.ReadFile(path)
+	before, err := os.ReadFile(filepath.Join(path, repro.FileName))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +40,7 @@ func TestSaveOnFullDisk(t *testing.T) {
 	if err != nil || !strings.Contains(string(out), "--- PASS: TestSaveOnFullDisk") {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	after, err := os.ReadFile(path)
+	after, err := os.ReadFile(filepath.Join(path, repro.FileName))
 	if err != nil || string(after) != string(before) {
 		t.Errorf("the file that was there has changed: %v\n%s", err, after)
 	}
@@ -61,7 +61,10 @@ func saveLimited(t *testing.T, dir string) {
 	}
 	r := sample(t)
 	r.Meta.Seed = "another"
-	if path, err := repro.Save(dir, r); !errors.Is(err, syscall.EFBIG) || path != "" {
+	if path, err := repro.SaveFolder(dir, repro.Name(r), r, nil); !errors.Is(err, syscall.EFBIG) || path != "" {
 		t.Errorf("path %q, error %v, want %v", path, err, syscall.EFBIG)
+	}
+	if err := repro.WriteFile(filepath.Join(dir, repro.Name(r), repro.FileName), r); !errors.Is(err, syscall.EFBIG) {
+		t.Errorf("error %v, want %v", err, syscall.EFBIG)
 	}
 }

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,10 +20,17 @@ import (
 // maxFile is how large a file may be. The longest program there can be takes less.
 const maxFile = 64 << 20
 
-// Load reads a repro from a file; a file that is only a program's text is one, too. An error is a
-// *SyntaxError, a *VersionError, or what reading the file gave.
+// Load reads a repro from a folder, or from a file; a file that is only a program's text is one, too. An
+// error is a *SyntaxError, a *VersionError, or what reading the file gave.
 func Load(path string) (Repro, error) {
+	folder := ""
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		folder, path = path, filepath.Join(path, FileName)
+	}
 	data, err := read(path)
+	if folder != "" && errors.Is(err, fs.ErrNotExist) {
+		return Repro{}, fmt.Errorf("load repro: %s is a folder without %s: %w", folder, FileName, fs.ErrNotExist)
+	}
 	if err != nil {
 		return Repro{}, fmt.Errorf("load repro: %w", err)
 	}
@@ -135,7 +144,16 @@ func (r *Repro) parsePart(f txtar.File, marker int) (err error) {
 		r.Program, err = parseProgram(f.Data, marker+1)
 		return err
 	case partHistory:
-		return r.parseHistory(f.Data, marker)
+		return parseLines(f.Data, marker, func(line string) error {
+			r.History = append(r.History, line)
+			return nil
+		})
+	case partSteps:
+		err := parseLines(f.Data, marker, r.parseStep)
+		r.endWaits()
+		return err
+	case partTimes:
+		return parseLines(f.Data, marker, r.parseSpan)
 	}
 	var fingerprint string
 	if err := parseFields(f.Data, marker, violationFields(&r.Violation, &fingerprint)); err != nil {
@@ -157,11 +175,12 @@ func parseProgram(data []byte, firstLine int) (model.Program, error) {
 	return p, err
 }
 
-func (r *Repro) parseHistory(data []byte, marker int) error {
+// parseLines hands out lines as quoted made them, without their indentation.
+func parseLines(data []byte, marker int, each func(string) error) error {
 	line := marker
-	for text := range strings.Lines(string(data)) {
+	for raw := range strings.Lines(string(data)) {
 		line++
-		text = strings.TrimSpace(text)
+		text := strings.TrimSpace(raw)
 		if text == "" {
 			continue
 		}
@@ -169,7 +188,9 @@ func (r *Repro) parseHistory(data []byte, marker int) error {
 		if !ok {
 			return syntaxError(line, 1, "%s: a quoted line ends with a quote", clip(text))
 		}
-		r.History = append(r.History, plain)
+		if err := each(plain); err != nil {
+			return syntaxError(line, 1+strings.Index(raw, text), "%v", err)
+		}
 	}
 	return nil
 }

@@ -33,11 +33,19 @@ func Redact(text string) string {
 // redacted returns r with all text that does not come from the program redacted.
 func redacted(r Repro) Repro {
 	for _, f := range metaFields(&r.Meta) {
-		*f.text = Redact(*f.text)
+		if f.texts != nil {
+			*f.texts = redactAll(*f.texts)
+		} else {
+			*f.text = Redact(*f.text)
+		}
 	}
 	r.Violation.Sentence = Redact(r.Violation.Sentence)
 	r.Violation.Evidence = redactAll(r.Violation.Evidence)
 	r.History = redactAll(r.History)
+	r.Steps = slices.Clone(r.Steps)
+	for i := range r.Steps {
+		r.Steps[i].Label = Statement(r.Steps[i].Label)
+	}
 	return r
 }
 

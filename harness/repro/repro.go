@@ -1,18 +1,20 @@
 // Package repro keeps a finding in a file: the program that shows it, what it violates, and what was
 // seen. A repro replays on another machine, so it holds nothing of the one it was made on.
 //
-// The file is a txtar archive, readable as it stands and in a diff. docs/FORMAT.md describes it.
+// The file is a txtar archive, readable as it stands and in a diff. It stands alone, or in a folder with
+// what people read. docs/FORMAT.md describes both.
 package repro
 
 import (
 	"fmt"
 
 	"github.com/tenantstorm/tenantstorm/harness/check"
+	"github.com/tenantstorm/tenantstorm/harness/history"
 	"github.com/tenantstorm/tenantstorm/model"
 )
 
 // FormatVersion is the version of repro files that this package writes and the newest that it reads.
-const FormatVersion = 1
+const FormatVersion = 2
 
 // Repro is a finding, ready to be replayed.
 type Repro struct {
@@ -24,6 +26,20 @@ type Repro struct {
 	Violation check.Violation
 	// History are the operations and what came of them, a line each, as Lines gives them.
 	History []string
+	// Steps are the gate's, the statements shortened and without strings, and Waits who could not go on
+	// meanwhile. Both are empty where the program was not gated.
+	Steps []history.Step
+	Waits []history.Wait
+	// Spans tell which operations of a free-running program overlapped.
+	Spans []Span
+}
+
+// New returns the repro of what a program showed.
+func New(meta Meta, p model.Program, v check.Violation, h history.History) Repro {
+	return redacted(Repro{
+		Meta: meta, Program: p, Violation: v, History: Lines(h),
+		Steps: h.Steps, Waits: h.Waits, Spans: Spans(p, h),
+	})
 }
 
 // Meta says how a repro was made. All fields are for people, empty where not known, and must name no
@@ -37,6 +53,9 @@ type Meta struct {
 	Go          string // versions of what it was run with
 	Pgx         string
 	Postgres    string
+	Platform    string   // operating system, architecture and cores
+	Settings    []string // of the server, as name = value
+	Reproduced  string   // in how many executions it showed again, as 3 of 3
 }
 
 // Fingerprint returns the fingerprint of the violation, "" for a repro that is only a program.

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -59,6 +60,7 @@ func sample(t testing.TB) repro.Repro {
 		Meta: repro.Meta{
 			Target: "codesearch", SeededFault: "get-no-touch", Seed: "42", Case: "7",
 			Tool: "v0.1.0", Go: "go1.26.0", Pgx: "v5.12.0", Postgres: "17.4",
+			Platform: "linux/amd64, 2 cores", Settings: []string{"fsync = off", "jit = off"}, Reproduced: "3 of 3",
 		},
 		Program: p,
 		Violation: check.Violation{
@@ -67,6 +69,14 @@ func sample(t testing.TB) repro.Repro {
 			Evidence: []string{"pools: p2 p1", " two\nlines, an \x1b escape, \"quotes\" and \xff", ""},
 		},
 		History: repro.Lines(h),
+		Steps: []history.Step{
+			{Point: model.Point{Op: 1, Kind: model.AtStart, Nth: 1}},
+			{Point: model.Point{Op: 1, Kind: model.AtMessage, Nth: 1}, Label: "SELECT a: b FROM c"},
+			{Point: model.Point{Kind: model.AtMessage, Nth: 1}, Label: "SELECT 2"},
+			{Point: model.Point{Op: 1, Kind: model.AtCode, Nth: 2, Site: "codesearch.(*p).f:after-unlock:1"}, Label: "p.go:3"},
+		},
+		Waits: []history.Wait{{Op: 3, Lock: true, From: 1, To: 2}, {Op: 2, From: 2, To: 4}, {Op: 4, Lock: true, From: 4, To: 4}},
+		Spans: []repro.Span{{Op: 1, Start: 0, End: 1500 * time.Microsecond}, {Op: 2, Start: time.Millisecond, End: time.Second}},
 	}
 }
 
@@ -136,7 +146,7 @@ func TestProgramTextIsARepro(t *testing.T) {
 }
 
 func TestSyntaxErrors(t *testing.T) {
-	const head = "tenantstorm repro v1\n"
+	const head = "tenantstorm repro v2\n"
 	const prog = "-- program --\nprogram v1\nsetup\n  #1 s0 search p0 own\n"
 	for _, c := range []struct {
 		name, text   string
@@ -169,6 +179,10 @@ func TestSyntaxErrors(t *testing.T) {
 		{"negative", head + prog + "-- violation --\ninvariant: lru\nkind: order\nverb: stats\nop: -1\n", 10, 5, "a number expected"},
 		{"another fingerprint", head + prog + "-- violation --\nfingerprint: a/b/c\ninvariant: lru\nkind: order\nverb: stats\n", 6, 1, "make it lru/order/stats"},
 		{"history", head + prog + "-- history --\n  #1 → ok\n  \"open\n", 8, 1, "quote"},
+		{"step", head + prog + "-- steps --\n  #1 at start\n  #1 at massage 1\n", 8, 3, "a step such as"},
+		{"wait of nobody", head + prog + "-- steps --\n  p0 waits\n", 7, 3, "an operation's id expected, as in #1 waits"},
+		{"end of no wait", head + prog + "-- steps --\n  #1 waits no more\n", 7, 3, "#1 does not wait"},
+		{"time", head + prog + "-- times --\n  #1 2ms 1ms\n", 7, 3, "when it began and ended"},
 		{"bare program is wrong", "// x\nprogram v1\nsetup\n#1 s0 search p0 oww\n", 4, 17, `"oww": unknown query`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -200,14 +214,28 @@ func TestLoadErrors(t *testing.T) {
 	path = file("tenantstorm repro v12\n-- future --\n")
 	var version *repro.VersionError
 	if _, err := repro.Load(path); !errors.As(err, &version) || version.Version != 12 || version.File != path ||
-		!strings.Contains(err.Error(), "version 12: this tenantstorm reads versions up to 1") {
+		!strings.Contains(err.Error(), "version 12: this tenantstorm reads versions up to 2") {
 		t.Errorf("error %v", err)
 	}
 	if _, err := repro.Load(filepath.Join(dir, "missing")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("error %v", err)
 	}
-	if _, err := repro.Load(dir); err == nil {
-		t.Error("a directory was loaded")
+	if _, err := repro.Load(dir); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), repro.FileName) {
+		t.Errorf("a folder without a repro: %v", err)
+	}
+}
+
+// TestOldVersions: what was written once can be read for good.
+func TestOldVersions(t *testing.T) {
+	r, err := repro.Load(filepath.Join("testdata", "version1.txtar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := sample(t)
+	want.Meta.Platform, want.Meta.Settings, want.Meta.Reproduced = "", nil, ""
+	want.Steps, want.Waits, want.Spans = nil, nil, nil
+	if diff := cmp.Diff(want, r); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 

@@ -9,7 +9,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tenantstorm/tenantstorm/harness/check"
+	"github.com/tenantstorm/tenantstorm/harness/history"
 	"github.com/tenantstorm/tenantstorm/harness/repro"
+	"github.com/tenantstorm/tenantstorm/model"
 )
 
 // files returns what is in a directory, hidden files included.
@@ -26,42 +28,84 @@ func files(t *testing.T, dir string) []string {
 	return names
 }
 
-func TestSave(t *testing.T) {
+func TestSaveFolder(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "not", "there", "yet")
 	r := sample(t)
-	path, err := repro.Save(dir, r)
+	beside := []repro.File{{Name: repro.BugName, Data: []byte("one")}, {Name: repro.PageName, Data: []byte("page")}}
+	path, err := repro.SaveFolder(dir, repro.Name(r), r, beside)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := filepath.Join(dir, "lru-resident-set-stats.txtar"); path != want {
+	if want := filepath.Join(dir, "lru-resident-set-stats"); path != want {
 		t.Errorf("path %s, want %s", path, want)
 	}
+	if page := repro.Visualization(path); page != filepath.Join(path, repro.PageName) {
+		t.Errorf("page %q", page)
+	}
 	r.Meta.Seed = "43"
-	if _, err := repro.Save(dir, r); err != nil {
-		t.Fatalf("a second time: %v", err)
+	again, err := repro.SaveFolder(dir, repro.Name(r), r, beside[:1])
+	if err != nil || again != path {
+		t.Fatalf("a second time: %s, %v", again, err)
 	}
-	got, err := repro.Load(path)
-	if err != nil {
-		t.Fatal(err)
+	for _, form := range []string{path, filepath.Join(path, repro.FileName)} {
+		got, err := repro.Load(form)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(r, got); diff != "" {
+			t.Errorf("(-saved +loaded):\n%s", diff)
+		}
 	}
-	if diff := cmp.Diff(r, got); diff != "" {
-		t.Errorf("(-saved +loaded):\n%s", diff)
+	if diff := cmp.Diff([]string{repro.BugName, repro.FileName}, files(t, path)); diff != "" {
+		t.Errorf("of the first, or something else, is left (-want +there):\n%s", diff)
 	}
 	if names := files(t, dir); len(names) != 1 {
 		t.Errorf("left behind: %v", names)
 	}
 }
 
-func TestFileName(t *testing.T) {
+// TestSaveFolderReplacesNothingElse: whatever SaveFolder did not write stays, and the repro is saved all
+// the same.
+func TestSaveFolderReplacesNothingElse(t *testing.T) {
+	dir := t.TempDir()
+	r := sample(t)
+	name := repro.Name(r)
+	first, err := repro.SaveFolder(dir, name, r, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	notes := filepath.Join(first, "notes.txt")
+	if err := os.WriteFile(notes, []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, name+"-2"), []byte("mine, too"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(t.TempDir(), filepath.Join(dir, name+"-3")); err != nil {
+		t.Fatal(err)
+	}
+	path, err := repro.SaveFolder(dir, name, r, nil)
+	if want := filepath.Join(dir, name+"-4"); err != nil || path != want {
+		t.Fatalf("path %s, %v, want %s", path, err, want)
+	}
+	if got, err := os.ReadFile(notes); err != nil || string(got) != "mine" {
+		t.Errorf("%q, %v", got, err)
+	}
+	if names := files(t, dir); len(names) != 4 {
+		t.Errorf("there is %v", names)
+	}
+}
+
+func TestName(t *testing.T) {
 	for _, c := range []struct {
 		violation check.Violation
 		want      string
 	}{
-		{check.Violation{}, "program.txtar"},
-		{check.Violation{Invariant: "errors", Kind: "unexplained-bad-name", Verb: "index"}, "errors-unexplained-bad-name-index.txtar"},
-		{check.Violation{Invariant: "../a b", Kind: "ü\x00", Verb: `c\d`}, "..-a-b----c-d.txtar"},
+		{check.Violation{}, "program"},
+		{check.Violation{Invariant: "errors", Kind: "unexplained-bad-name", Verb: "index"}, "errors-unexplained-bad-name-index"},
+		{check.Violation{Invariant: "../a b", Kind: "ü\x00", Verb: `c\d`}, "-a-b----c-d"},
 	} {
-		if got := repro.FileName(repro.Repro{Violation: c.violation}); got != c.want {
+		if got := repro.Name(repro.Repro{Violation: c.violation}); got != c.want {
 			t.Errorf("%q, want %q", got, c.want)
 		}
 	}
@@ -70,34 +114,76 @@ func TestFileName(t *testing.T) {
 func TestSaveFails(t *testing.T) {
 	dir := t.TempDir()
 	r := sample(t)
-
 	file := filepath.Join(dir, "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := repro.Save(filepath.Join(file, "sub"), r); err == nil {
+	if _, err := repro.SaveFolder(filepath.Join(file, "sub"), "x", r, nil); err == nil {
 		t.Error("saved below a file")
 	}
-
-	// Something that a rename cannot replace stands in the way.
-	taken := filepath.Join(dir, "taken")
-	if err := os.MkdirAll(filepath.Join(taken, repro.FileName(r), "x"), 0o755); err != nil {
-		t.Fatal(err)
+	if err := repro.WriteFile(filepath.Join(dir, "no", "folder"), r); err == nil {
+		t.Error("saved where there is no folder")
 	}
-	if _, err := repro.Save(taken, r); err == nil {
-		t.Error("saved over a directory")
+	if _, err := repro.SaveFolder(dir, "x", r, []repro.File{{Name: "../escape"}}); err == nil {
+		t.Error("saved a file that belongs to no repro")
 	}
-	if names := files(t, taken); len(names) != 1 {
-		t.Errorf("left behind: %v", names)
-	}
-
 	invalid := r
 	invalid.Program.Projects = 0
-	if _, err := repro.Save(filepath.Join(dir, "invalid"), invalid); err == nil {
+	if _, err := repro.SaveFolder(filepath.Join(dir, "invalid"), "x", invalid, nil); err == nil {
 		t.Error("saved a program that cannot be read back")
 	}
-	if names := files(t, dir); len(names) != 2 {
+	if names := files(t, dir); len(names) != 1 {
 		t.Errorf("left behind: %v", names)
+	}
+}
+
+func TestWriteFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "bug.txtar")
+	r := sample(t)
+	for range 2 {
+		if err := repro.WriteFile(path, r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := repro.Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(r, got); diff != "" {
+		t.Errorf("(-saved +loaded):\n%s", diff)
+	}
+	if names := files(t, filepath.Dir(path)); len(names) != 1 {
+		t.Errorf("left behind: %v", names)
+	}
+}
+
+// TestVisualization finds the page in a folder, and beside a file of the time before folders.
+func TestVisualization(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"old.html", "bug.html", "new/" + repro.PageName, "new/" + repro.FileName} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.MkdirAll(filepath.Join(dir, "folder.html"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		"old.txtar": "old.html", "new": "new/" + repro.PageName, "new/" + repro.FileName: "new/" + repro.PageName,
+		"bug.program": "", "bug": "", "folder.txtar": "", "missing.txtar": "",
+	} {
+		if want != "" {
+			want = filepath.Join(dir, want)
+		}
+		if got := repro.Visualization(filepath.Join(dir, path)); got != want {
+			t.Errorf("%s: %q, want %q", path, got, want)
+		}
+	}
+	if got := repro.Visualization(""); got != "" {
+		t.Errorf("no repro: %s", got)
 	}
 }
 
@@ -118,12 +204,14 @@ func TestNothingOfTheMachineIsSaved(t *testing.T) {
 		r.History = append(r.History, "#9 s0 index p0 rev=1 files=1 → error other: "+text)
 		r.Violation.Sentence += " " + text
 		r.Meta.Target += " " + text
+		r.Meta.Settings = append(r.Meta.Settings, "name = "+text)
+		r.Steps = append(r.Steps, history.Step{Point: model.Point{Op: 1, Nth: 1}, Label: "SELECT 'hunter2' " + text})
 	}
-	path, err := repro.Save(t.TempDir(), r)
+	path, err := repro.SaveFolder(t.TempDir(), repro.Name(r), r, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	data, err := os.ReadFile(path)
+	data, err := os.ReadFile(filepath.Join(path, repro.FileName))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -118,12 +118,12 @@ func TestTwoRacesDoNotSlip(t *testing.T) {
 	}
 }
 
-// startOf returns a program that shows a race under a strategy.
+// startOf returns a program that shows a race under a strategy, and nothing else.
 func startOf(t *testing.T, i int) model.Program {
 	t.Helper()
 	c := allRaces[i]
 	for _, p := range failingRaces(t, 50, c.fingerprint, c.race) {
-		if p.Strategy != (model.Strategy{}) {
+		if p.Strategy != (model.Strategy{}) && len(p.Schedule) == 0 {
 			return p
 		}
 	}
@@ -233,6 +233,106 @@ schedule
 	}
 	r, err := shrink.Shrink(context.Background(), start, "x/y/z", run, shrink.Options{})
 	if err != nil || !r.Complete || r.Program.Mode != model.Sequential || len(r.Program.Race)+len(r.Program.Schedule) > 0 || r.Program.Len() != 2 {
+		t.Errorf("complete=%v, error=%v\n%s", r.Complete, err, r.Program)
+	}
+}
+
+// lostPermit runs indexes of a service in which one that is cancelled while it waits for its connection breaks
+// what comes after. Where its project is not known it comes to two other acquires, for the project's pool, first.
+func lostPermit(_ context.Context, p model.Program) (shrink.Outcome, error) {
+	out := shrink.Outcome{Gated: p.Mode == model.Gated}
+	known := map[int]bool{}
+	for _, o := range p.Setup {
+		known[o.Project] = known[o.Project] || o.Kind == model.KindIndex
+	}
+	lost := false
+	for _, o := range p.Race {
+		if o.Kind != model.KindIndex || p.Mode != model.Gated {
+			continue
+		}
+		if lost {
+			out.Fingerprint, out.LastOp = "progress/hang/index", o.ID
+		}
+		acquires := 1
+		if !known[o.Project] {
+			acquires = 3
+		}
+		known[o.Project] = true
+		out.Points = append(out.Points, model.Point{Op: o.ID, Kind: model.AtStart, Nth: 1})
+		for n := range acquires {
+			at := model.Point{Op: o.ID, Kind: model.AtAcquire, Nth: n + 1}
+			out.Points = append(out.Points, at)
+			for _, in := range p.Schedule {
+				if in.Kind == model.Fault && in.At == at {
+					out.Realised = append(out.Realised, in)
+					lost = lost || n+1 == acquires
+				}
+			}
+		}
+	}
+	return out, nil
+}
+
+// TestCancelsMove: without its setup an operation comes to what it is cancelled at by another number.
+func TestCancelsMove(t *testing.T) {
+	start := parse(t, `program v1
+mode gated
+max_projects 1
+projects 1
+sessions 1
+setup
+  #1 s0 index p0 rev=1 files=1
+race
+  #2 s0 index p0 rev=1 files=1
+  #3 s0 index p0 rev=1 files=1
+schedule
+  fault #2 at acquire 1 cancel
+`)
+	r, err := shrink.Shrink(context.Background(), start, "progress/hang/index", lostPermit, shrink.Options{})
+	if err != nil || !r.Complete {
+		t.Fatalf("complete=%v, error=%v", r.Complete, err)
+	}
+	want := parse(t, `program v1
+mode gated
+max_projects 1
+projects 1
+sessions 1
+race
+  #1 s0 index p0 rev=1 files=1
+  #2 s0 index p0 rev=1 files=1
+schedule
+  fault #1 at acquire 3 cancel
+`)
+	if r.Program.String() != want.String() {
+		t.Errorf("ends in\n%s", r.Program)
+	}
+}
+
+// TestSearchEnds where there is no preemption that could be one fewer.
+func TestSearchEnds(t *testing.T) {
+	start := parse(t, `program v1
+mode gated
+max_projects 1
+projects 1
+sessions 2
+race
+  #1 s0 index p0 rev=1 files=1
+  #2 s1 search p0 own
+schedule
+  fault #1 at acquire 1 cancel
+`)
+	run := func(_ context.Context, p model.Program) (shrink.Outcome, error) {
+		out := shrink.Outcome{Gated: p.Mode == model.Gated, Realised: p.Schedule}
+		for _, o := range p.Race {
+			out.Points = append(out.Points, model.Point{Op: o.ID, Kind: model.AtStart, Nth: 1})
+		}
+		if len(p.Race) == 2 && p.Race[0].Session != p.Race[1].Session && len(p.Schedule) == 1 {
+			out.Fingerprint = "x/y/z"
+		}
+		return out, nil
+	}
+	r, err := shrink.Shrink(context.Background(), start, "x/y/z", run, shrink.Options{})
+	if err != nil || !r.Complete || r.Program.Len() != 2 {
 		t.Errorf("complete=%v, error=%v\n%s", r.Complete, err, r.Program)
 	}
 }

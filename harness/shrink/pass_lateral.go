@@ -13,7 +13,11 @@ func passLateral(s *shrinker) {
 	for _, changed := range lateral(s.current) {
 		ops := changed.Ops()
 		for j := len(ops) - 1; j >= 0; j-- {
-			if s.try(tight(changed.Without(ops[j].ID))) {
+			q := changed.Without(ops[j].ID)
+			if len(q.Schedule) == 0 && len(s.current.Schedule) > 0 {
+				continue // what fails only under a schedule is not looked for without
+			}
+			if s.try(tight(q)) {
 				return
 			}
 		}
@@ -55,7 +59,10 @@ func (s *shrinker) onActive() {
 // be valid.
 func lateral(p model.Program) []model.Program {
 	var out []model.Program
-	anyKind := func(model.Kind) bool { return true }
+	// What races is in making, filling, emptying and evicting pools: other verbs would only cost executions.
+	fitting := func(k model.Kind) bool {
+		return p.Mode != model.Gated || k == model.KindSearch || k == model.KindIndex || k == model.KindHold || k == model.KindDrop
+	}
 	ops := p.Ops()
 	for _, n := range []int{p.MaxProjects - 1, p.MaxProjects + 1} {
 		q := p.Clone()
@@ -63,7 +70,7 @@ func lateral(p model.Program) []model.Program {
 		out = append(out, q)
 	}
 	for i := len(ops) - 1; i >= 0; i-- {
-		alternatives := otherKinds(p, ops[i], anyKind)
+		alternatives := otherKinds(p, ops[i], fitting)
 		alternatives = append(alternatives, otherProjects(p, ops[i])...)
 		alternatives = append(alternatives, otherSessions(p, ops[i])...)
 		for _, n := range alternatives {

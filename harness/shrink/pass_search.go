@@ -134,10 +134,10 @@ type scheduleSearch struct {
 	until int // number of executions at which the turn is over
 }
 
-// node is a schedule and where in the execution its last preemption happened.
+// node is a schedule and where in the execution its last intervention happened.
 type node struct {
-	preemptions []model.Intervention
-	at          int
+	interventions []model.Intervention
+	at            int
 }
 
 // from searches the schedules of p, which has none but faults.
@@ -152,6 +152,9 @@ func (s *scheduleSearch) from(p model.Program) bool {
 	if whole := withSchedule(p, s.current.Schedule); p.Len() == s.current.Len() && !slices.Equal(p.Ops(), s.current.Ops()) && !Less(whole, s.current) {
 		depth--
 	}
+	if depth < 0 {
+		return false
+	}
 	depth = min(depth, searchDepth)
 	level := []node{{at: -1}}
 	for d := 0; ; d++ {
@@ -159,7 +162,7 @@ func (s *scheduleSearch) from(p model.Program) bool {
 			if s.stopped != nil || s.executions >= s.until {
 				return false
 			}
-			if s.try(withPreemptions(p, n)) {
+			if s.try(withInterventions(p, n)) {
 				return true
 			}
 		}
@@ -170,20 +173,20 @@ func (s *scheduleSearch) from(p model.Program) bool {
 		for _, n := range level {
 			next = append(next, s.children(p, n)...)
 		}
-		slices.SortStableFunc(next, func(a, b node) int { return compare(withPreemptions(p, a), withPreemptions(p, b)) })
+		slices.SortStableFunc(next, func(a, b node) int { return compare(withInterventions(p, a), withInterventions(p, b)) })
 		level = next
 	}
 }
 
-// withPreemptions puts the preemptions before the faults: of two at one point the preemption is first.
-func withPreemptions(p model.Program, n node) model.Program {
-	return withSchedule(p, slices.Concat(n.preemptions, p.Schedule))
+// withInterventions puts the preemptions before the faults: of two at one point the preemption is first.
+func withInterventions(p model.Program, n node) model.Program {
+	return withSchedule(p, slices.Concat(n.interventions, p.Schedule))
 }
 
 // children returns n's schedule with one preemption more, later than its last: at every point at which
 // an operation was let go on, in favour of what each other session came to next.
 func (s *scheduleSearch) children(p model.Program, n node) []node {
-	points := s.pointsOf(withPreemptions(p, n))
+	points := s.pointsOf(withInterventions(p, n))
 	session := map[int]int{}
 	for _, o := range p.Race {
 		session[o.ID] = o.Session
@@ -202,7 +205,7 @@ func (s *scheduleSearch) children(p model.Program, n node) []node {
 			}
 			seen[other] = true
 			in := model.Intervention{Kind: model.Preempt, At: points[i], To: later.Op}
-			out = append(out, node{append(slices.Clone(n.preemptions), in), i})
+			out = append(out, node{append(slices.Clone(n.interventions), in), i})
 		}
 	}
 	return out

@@ -23,15 +23,45 @@ func (s *shrinker) drop(opIDs ...int) bool {
 	return s.tryProjected(s.current, s.current.Without(opIDs...))
 }
 
-// tryProjected tries q, made from p by taking operations out of its race, with p's schedule carried over
-// in each way there is.
+// tryProjected tries q, made from p by taking operations out of it, with p's schedule carried over in each way
+// there is. p is the current program.
 func (s *shrinker) tryProjected(p, q model.Program) bool {
 	for _, to := range []projection{toStart, dropped, toSamePoint} {
 		if s.try(withSchedule(q, projected(p, q, to))) {
 			return true
 		}
 	}
-	return false
+	return s.tryShifted(withSchedule(q, projected(p, q, toSamePoint)))
+}
+
+// tryShifted tries q, which was run, with its interventions at points that are as far from the last of their
+// operation as they were in the current program. Where an operation is gone another one may find a pool that it had to
+// make before: it comes to the same place by a smaller number.
+func (s *shrinker) tryShifted(q model.Program) bool {
+	points, known := s.points[keyOf(q.Renumber())]
+	if !known {
+		return false
+	}
+	shifted := slices.Clone(q.Schedule)
+	for i, in := range shifted {
+		renumbered := in.At
+		renumbered.Op = 1 + indexOf(q.Ops(), in.At.Op)
+		if was, is := last(s.last.Points, in.At), last(points, renumbered); was > 0 && is > 0 {
+			shifted[i].At.Nth = max(1, in.At.Nth+is-was)
+		}
+	}
+	return !slices.Equal(shifted, q.Schedule) && s.try(withSchedule(q, shifted))
+}
+
+// last returns the greatest number of a point of at's operation and kind and, in the code, site; 0 if there is none.
+func last(points []model.Point, at model.Point) int {
+	n := 0
+	for _, p := range points {
+		if p.Op == at.Op && p.Kind == at.Kind && p.Site == at.Site {
+			n = max(n, p.Nth)
+		}
+	}
+	return n
 }
 
 // projection says what becomes of an intervention at an operation that is gone.

@@ -132,3 +132,60 @@ func TestRaceMovesToSetup(t *testing.T) {
 		t.Errorf("error %v, ended in\n%s", err, r.Program)
 	}
 }
+
+// staleRead fails where a search is preempted at its last message in favour of an index of the same project in
+// another session. A search whose project's pool the setup has evicted sends one message more.
+func staleRead(_ context.Context, p model.Program) (shrink.Outcome, error) {
+	out := shrink.Outcome{Gated: p.Mode == model.Gated, Realised: p.Schedule}
+	resident := -1
+	for _, o := range p.Setup {
+		if o.Kind == model.KindIndex {
+			resident = o.Project
+		}
+	}
+	for _, o := range p.Race {
+		messages := 1
+		if o.Kind == model.KindSearch && o.Project != resident {
+			messages = 2
+		}
+		for nth := range messages {
+			out.Points = append(out.Points, model.Point{Op: o.ID, Kind: model.AtMessage, Nth: nth + 1})
+		}
+		for _, in := range p.Schedule {
+			i := slices.IndexFunc(p.Race, func(to model.Op) bool {
+				return to.ID == in.To && to.Kind == model.KindIndex && to.Project == o.Project && to.Session != o.Session
+			})
+			if o.Kind == model.KindSearch && in.At == (model.Point{Op: o.ID, Kind: model.AtMessage, Nth: messages}) && i >= 0 && len(p.Setup) > 0 {
+				out.Fingerprint, out.LastOp = "search/stale/search", p.Race[i].ID
+			}
+		}
+	}
+	return out, nil
+}
+
+// TestAnchorsShift: without the eviction the search comes to the same place by a smaller number.
+func TestAnchorsShift(t *testing.T) {
+	start := parse(t, `program v1
+mode gated
+max_projects 1
+projects 2
+sessions 2
+setup
+  #1 s0 index p0 rev=1 files=1
+  #2 s0 index p1 rev=1 files=1
+race
+  #3 s0 search p0 own
+  #4 s1 index p0 rev=1 files=1
+schedule
+  preempt #3 at message 2 to #4
+`)
+	r, err := shrink.Shrink(context.Background(), start, "search/stale/search", staleRead, shrink.Options{})
+	if err != nil || !r.Complete || r.Program.Len() != 3 || len(r.Program.Schedule) != 1 || r.Program.Schedule[0].At.Nth != 1 {
+		t.Fatalf("complete=%v, error=%v\n%s", r.Complete, err, r.Program)
+	}
+	for _, c := range r.Passes {
+		if c.Name == "chunks" && c.Accepted == 0 {
+			t.Errorf("found by another pass: %+v", r.Passes)
+		}
+	}
+}

@@ -190,6 +190,7 @@ func passes() []pass {
 		{name: "fields", run: passFields},
 		{name: "kinds", run: passKinds},
 		{name: "pairs", costly: true, run: passPairs},
+		{name: "cancels", costly: true, run: passCancels},
 		{name: "lateral", costly: true, run: passLateral},
 		{name: "reorder", costly: true, run: passReorder},
 		{name: "replace", costly: true, run: passReplace},

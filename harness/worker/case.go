@@ -13,7 +13,6 @@ import (
 	"github.com/tenantstorm/tenantstorm/harness/audit"
 	"github.com/tenantstorm/tenantstorm/harness/check"
 	"github.com/tenantstorm/tenantstorm/harness/gate"
-	"github.com/tenantstorm/tenantstorm/harness/history"
 	"github.com/tenantstorm/tenantstorm/harness/pgwire"
 	"github.com/tenantstorm/tenantstorm/model"
 )
@@ -24,7 +23,7 @@ const goroutinesEvery = 32
 
 // freshEvery is how often a case starts without any database and on backends of its own, so that it
 // provisions and connects for real. It also bounds what deleted rows leave behind, as autovacuum is off.
-const freshEvery = 128
+const freshEvery = 512
 
 // quickSettle is how long a candidate's service may take to come to rest. What is reported has had the
 // full time.
@@ -60,7 +59,7 @@ func newBench(target harness.Target, dsn, prefix string, log io.Writer) *bench {
 }
 
 // run runs one case: databases emptied, a fresh service, the program, the audit, the verdict.
-func (b *bench) run(ctx context.Context, c Case, begin func(history.Entry)) Report {
+func (b *bench) run(ctx context.Context, c Case, tell teller) Report {
 	report := Report{ID: c.ID}
 	p, err := model.Parse(c.Program)
 	if err != nil {
@@ -98,7 +97,7 @@ func (b *bench) run(ctx context.Context, c Case, begin func(history.Entry)) Repo
 		report.Broken = err.Error()
 		return report
 	}
-	run.Begin = begin
+	run.Begin, run.Deviated = tell.begin, tell.deviated
 	if g != nil {
 		run.Under(g)
 	}

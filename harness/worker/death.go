@@ -14,10 +14,11 @@ import (
 
 // The kinds of death.
 const (
-	Panicked = "panic"  // Go's runtime ended the process: a panic, a fatal error
-	Exited   = "exit"   // the service ended the process
-	Killed   = "killed" // something outside did, or the machine gave out: unknown, never a finding
-	Hung     = "hang"   // nothing came any more, and the parent ended it
+	Panicked = "panic"     // Go's runtime ended the process: a panic, a fatal error
+	Exited   = "exit"      // the service ended the process
+	Killed   = "killed"    // something outside did, or the machine gave out: unknown, never a finding
+	Hung     = "hang"      // nothing came any more, and the parent ended it
+	Raced    = "data-race" // the race detector ended the process
 )
 
 // Death is how a worker did not survive a case.
@@ -48,8 +49,13 @@ type Death struct {
 	Stacks string `json:"stacks,omitempty"`
 }
 
-// beforeAny stands for the verb where no operation had begun.
-const beforeAny = "open"
+const (
+	beforeAny = "open" // stands for the verb where no operation had begun
+	anyVerb   = "any"  // and where any may be to blame
+)
+
+// raceExit is the exit code of a process that the race detector ends.
+const raceExit = 66
 
 // began notes an operation. Its response is unknown from then on.
 func (d *Death) began(b *begin) {
@@ -85,6 +91,9 @@ func (d *Death) classify(state *os.ProcessState, crash string) {
 		}
 	case d.Signal != "":
 		d.Kind = Killed
+	case d.ExitCode == raceExit && strings.HasPrefix(crash, markRace):
+		// The operations that raced are in the stacks; the one that began last need not be among them.
+		d.Kind, d.Verb = Raced, anyVerb
 	default:
 		d.Kind = Exited
 	}
@@ -113,6 +122,8 @@ func firstLine(s string) string {
 // how says how the worker ended, for people.
 func (d *Death) how() string {
 	switch {
+	case d.Kind == Raced:
+		return "the race detector ended the process: " + raceOf(d.Crash)
 	case d.Kind == Panicked:
 		return "the service ended the process: " + firstLine(d.Crash)
 	case d.Kind == Exited:
@@ -123,6 +134,19 @@ func (d *Death) how() string {
 		return "the worker could not go on: " + firstLine(d.Crash)
 	}
 	return fmt.Sprintf("something outside ended the worker (%s)", d.Signal)
+}
+
+// raceOf says what raced, from the race detector's report: what was done, and where.
+func raceOf(report string) string {
+	var found []string
+	lines := strings.Split(report, "\n")
+	for i, line := range lines {
+		what, _, access := strings.Cut(line, " at 0x")
+		if access && i+1 < len(lines) {
+			found = append(found, strings.ToLower(strings.TrimSpace(what))+" in "+strings.TrimSuffix(strings.TrimSpace(lines[i+1]), "()"))
+		}
+	}
+	return strings.Join(found, ", ")
 }
 
 func (d *Death) String() string { return d.where() + ": " + d.how() }
@@ -150,7 +174,7 @@ func JudgeDeath(d *Death) check.Verdict {
 	family := ""
 	switch {
 	case d.Idle:
-	case d.Kind == Panicked, d.Kind == Exited:
+	case d.Kind == Panicked, d.Kind == Exited, d.Kind == Raced:
 		family = "panic"
 	case d.Kind == Hung && len(d.History.Entries) > 0:
 		family = "progress"

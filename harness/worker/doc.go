@@ -15,7 +15,7 @@
 // that many bytes of JSON. The conversation is
 //
 //	parent  Hello          Case                        (closes 3)
-//	worker        Ready         Taken Begin… Report               exits 0
+//	worker        Ready         Taken (Begin|Deviated)… Report               exits 0
 //
 // Both ends are pollable: a goroutine that waits on one is parked, not blocked in a system call. The
 // package needs a Unix system; that no worker outlives a killed parent is certain on Linux only.

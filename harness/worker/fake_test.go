@@ -87,6 +87,12 @@ var (
 	fakeAudit  = model.Op{Kind: model.KindSearch, Project: 1}
 )
 
+// fakeDeviations are what the schedule of the program "deviate" does.
+var fakeDeviations = []model.Intervention{
+	{At: model.Point{Op: 1, Kind: model.AtMessage, Nth: 2}, To: 2},
+	{At: model.Point{Op: 2, Kind: model.AtCode, Site: "a.(*set).put:before-lock:1", Nth: 1}, Kind: model.Fault, Fault: "cancel"},
+}
+
 // close leaves a mark, so that tests can see that it was called.
 func (f *fake) close(context.Context) error {
 	if dir := os.Getenv(dirEnv); dir != "" {
@@ -95,17 +101,17 @@ func (f *fake) close(context.Context) error {
 	return nil
 }
 
-func (f *fake) run(ctx context.Context, c Case, begin func(history.Entry)) Report {
+func (f *fake) run(ctx context.Context, c Case, tell teller) Report {
 	f.fresh = c.Fresh
 	fmt.Fprintf(f.log, "case of %s fresh=%v\n", f.hello.Prefix, c.Fresh)
 	what, early := strings.CutPrefix(c.Program, "early ")
 	if !early {
-		begin(history.Entry{Op: fakeIndex})
-		begin(history.Entry{Op: fakeSearch})
+		tell.begin(history.Entry{Op: fakeIndex})
+		tell.begin(history.Entry{Op: fakeSearch})
 	}
 	if after, ok := strings.CutPrefix(what, "audit "); ok {
 		what = after
-		begin(history.Entry{Op: fakeAudit, Audit: true})
+		tell.begin(history.Entry{Op: fakeAudit, Audit: true})
 	}
 	r := Report{Verdict: check.Verdict{Status: check.Pass}}
 	switch what {
@@ -118,6 +124,17 @@ func (f *fake) run(ctx context.Context, c Case, begin func(history.Entry)) Repor
 	case "fatal":
 		var mu sync.Mutex
 		mu.Unlock()
+	case "deviate":
+		for _, in := range fakeDeviations {
+			tell.deviated(in)
+		}
+		panic("boom")
+	case "race":
+		fmt.Fprint(os.Stderr, "==================\nWARNING: DATA RACE\nWrite at 0x00c0001 by goroutine 8:\n  a.(*set).put()\n      /src/set.go:7 +0x1\n\n"+
+			"Previous read at 0x00c0001 by goroutine 7:\n  a.(*set).has()\n      /src/set.go:3 +0x2\n==================\n")
+		os.Exit(66)
+	case "exit 66":
+		os.Exit(66)
 	case "exit 3":
 		fmt.Println("leaving")
 		os.Exit(3)
@@ -205,7 +222,7 @@ func (f *fake) run(ctx context.Context, c Case, begin func(history.Entry)) Repor
 			panic("late")
 		}()
 	case "straggler":
-		go begin(history.Entry{Op: fakeAudit, Audit: true})
+		go tell.begin(history.Entry{Op: fakeAudit, Audit: true})
 	default:
 		return Report{Broken: "the fake does not know " + what}
 	}

@@ -3,6 +3,7 @@ package worker
 import (
 	"time"
 
+	"github.com/tenantstorm/tenantstorm/harness"
 	"github.com/tenantstorm/tenantstorm/harness/check"
 	"github.com/tenantstorm/tenantstorm/harness/history"
 	"github.com/tenantstorm/tenantstorm/model"
@@ -37,12 +38,12 @@ type Case struct {
 	Quick   bool   `json:"quick"`   // a candidate of a shrink: wait less for what may still end by itself
 
 	// Timeout is for how long a worker that has a case may say nothing before it counts as hung. It is
-	// the last resort behind the program's own deadline, so it must be well above that. Zero: the
-	// program's deadline and a minute.
+	// the last resort behind the program's own deadline, so it must be well above harness.Patience times
+	// that. Zero: so much, for the longest operation, and a minute.
 	Timeout time.Duration `json:"-"`
 }
 
-// watchdogSlack is what a case gets on top of its program's deadline where nothing else is said: time
+// watchdogSlack is what a case gets on top of what an operation may take where nothing else is said: time
 // for databases to be made and for the service to be closed, on a slow machine.
 const watchdogSlack = time.Minute
 
@@ -52,7 +53,7 @@ func (c Case) timeout() time.Duration {
 	}
 	// Text that does not parse is the worker's to refuse; it gives the zero program's deadline here.
 	p, _ := model.Parse(c.Program)
-	return p.OpDeadline() + watchdogSlack
+	return harness.Patience*max(p.OpDeadline(), harness.CloseDeadline) + watchdogSlack
 }
 
 // Report is what a worker says of a case.
@@ -81,19 +82,26 @@ type begin struct {
 	Start time.Duration `json:"start"`
 }
 
+// deviated says that the schedule deviated from the default: a report that never comes will not say it.
+type deviated struct {
+	ID int                `json:"id"` // the case's
+	By model.Intervention `json:"by"`
+}
+
 // message is what a frame holds: exactly one of these.
 type message struct {
-	Hello  *Hello  `json:"hello,omitempty"`
-	Ready  *Ready  `json:"ready,omitempty"`
-	Case   *Case   `json:"case,omitempty"`
-	Taken  *taken  `json:"taken,omitempty"`
-	Begin  *begin  `json:"begin,omitempty"`
-	Report *Report `json:"report,omitempty"`
+	Hello    *Hello    `json:"hello,omitempty"`
+	Ready    *Ready    `json:"ready,omitempty"`
+	Case     *Case     `json:"case,omitempty"`
+	Taken    *taken    `json:"taken,omitempty"`
+	Begin    *begin    `json:"begin,omitempty"`
+	Deviated *deviated `json:"deviated,omitempty"`
+	Report   *Report   `json:"report,omitempty"`
 }
 
 func (m message) parts() int {
 	n := 0
-	for _, is := range []bool{m.Hello != nil, m.Ready != nil, m.Case != nil, m.Taken != nil, m.Begin != nil, m.Report != nil} {
+	for _, is := range []bool{m.Hello != nil, m.Ready != nil, m.Case != nil, m.Taken != nil, m.Begin != nil, m.Deviated != nil, m.Report != nil} {
 		if is {
 			n++
 		}

@@ -87,6 +87,7 @@ func TestScrub(t *testing.T) {
 		{`password=a\ b host=h`, `a b, a\ b`, "***, ***"},
 		{"postgres://u@h/db", "postgres://u@h/db", "postgres://u@h/db"},
 		{"host=h", "h", "h"},
+		{"host=/dev/shm/x1 port=5432", "dial unix /dev/shm/x1/.s.PGSQL.5432", "dial unix ***/.s.PGSQL.5432"},
 		{"", "nothing", "nothing"},
 		{"password='unfinished", "unfinished", "***"},
 	} {

@@ -90,9 +90,11 @@ func (w *Worker) converse(ctx context.Context, c Case) (Report, *Death, error) {
 			d.Idle = false
 		case m.Begin != nil && m.Begin.ID == c.ID:
 			d.began(m.Begin)
+		case m.Deviated != nil && m.Deviated.ID == c.ID:
+			d.History.Realised = append(d.History.Realised, m.Deviated.By)
 		case m.Report != nil && m.Report.ID == c.ID:
 			return *m.Report, nil, nil
-		case m.Begin != nil: // a straggler of an earlier case
+		case m.Begin != nil, m.Deviated != nil: // a straggler of an earlier case
 			continue
 		default:
 			w.abandon()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -97,6 +98,9 @@ func TestDeaths(t *testing.T) {
 		{"flood, then panic", Panicked, 2, inPanic("panic"), "panic: boom", "found behind a megabyte of other output"},
 		{"exit 3", Exited, 3, inPanic("exit"), "exit code 3", "os.Exit in the service"},
 		{"exit 0", Exited, 0, inPanic("exit"), "exit code 0", "even a polite one is one"},
+		{"race", Raced, 66, check.Violation{Invariant: "panic", Kind: "data-race", Verb: "any", Op: 2, Position: 1},
+			"write in a.(*set).put, previous read in a.(*set).has", "the race detector ends a worker that was built with it"},
+		{"exit 66", Exited, 66, inPanic("exit"), "exit code 66", "the same code without a report is the service's own"},
 		{"audit exit 3", Exited, 3, check.Violation{Invariant: "panic", Kind: "exit", Verb: "search", Op: 0, Position: 2},
 			"at the end, search p1 own", "an operation of the audit has no number"},
 		{"early exit 3", Exited, 3, check.Violation{Invariant: "panic", Kind: "exit", Verb: "open"}, "before the first operation", "while the service was opened"},
@@ -172,6 +176,12 @@ func TestOutput(t *testing.T) {
 			t.Errorf("%d bytes kept", c)
 		}
 		good(t, w, 2)
+	})
+	t.Run("what the schedule did", func(t *testing.T) {
+		_, d, err := start(t).Run(t.Context(), Case{Program: "deviate"})
+		if err != nil || d.Kind != Panicked || !slices.Equal(d.History.Realised, fakeDeviations) {
+			t.Errorf("%+v, %v", d, err)
+		}
 	})
 	t.Run("its end", func(t *testing.T) {
 		_, d, err := start(t).Run(t.Context(), Case{Program: "exit 3"})

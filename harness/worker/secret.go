@@ -61,7 +61,8 @@ func (s scrubber) report(r *Report) {
 		}
 	}
 	h := &r.History
-	h.Stacks = s.text(h.Stacks)
+	h.Stacks, h.Restless = s.text(h.Stacks), s.text(h.Restless)
+	s.texts(h.Broken)
 	for i := range h.Entries {
 		h.Entries[i].Response.Text = s.text(h.Entries[i].Response.Text)
 	}
@@ -104,7 +105,8 @@ func urlSecrets(rest string) []string {
 
 func secretKeyword(name string) bool { return name == "password" || name == "sslpassword" }
 
-// keywordSecrets finds the passwords in a connection string of the form "name=value name='a value'".
+// keywordSecrets finds the passwords in a connection string of the form "name=value name='a value'", and the
+// directory of a socket, which is a place on this machine.
 func keywordSecrets(dsn string) []string {
 	var found []string
 	for dsn != "" {
@@ -128,7 +130,8 @@ func keywordSecrets(dsn string) []string {
 			}
 			value.WriteByte(rest[i])
 		}
-		if secretKeyword(strings.TrimSpace(name)) {
+		name = strings.TrimSpace(name)
+		if secretKeyword(name) || name == "host" && strings.HasPrefix(value.String(), "/") {
 			found = append(found, value.String(), strings.Trim(strings.TrimSpace(rest[:i]), "'"))
 		}
 		dsn = rest[i:]

@@ -15,6 +15,7 @@ import (
 
 	"github.com/tenantstorm/tenantstorm/harness"
 	"github.com/tenantstorm/tenantstorm/harness/history"
+	"github.com/tenantstorm/tenantstorm/model"
 )
 
 // workerEnv is set to 1 in the environment of a worker.
@@ -72,8 +73,14 @@ func Serve(ctx context.Context, target harness.Target) error {
 
 // runner runs cases, one after the other.
 type runner interface {
-	run(ctx context.Context, c Case, begin func(history.Entry)) Report
+	run(ctx context.Context, c Case, tell teller) Report
 	close(ctx context.Context) error
+}
+
+// teller is told of a case while it runs, for the parent to know should the worker not survive it.
+type teller struct {
+	begin    func(history.Entry)
+	deviated func(model.Intervention)
 }
 
 // server is the worker's end of the conversation.
@@ -204,9 +211,12 @@ func (s *server) serveCase(ctx context.Context, r runner, c Case) (Report, error
 	}
 	done := make(chan Report, 1)
 	go func() {
-		done <- r.run(ctx, c, func(e history.Entry) {
-			// That it cannot be sent means that the parent is gone, which the reader notices, too.
-			_ = s.send(message{Begin: &begin{ID: c.ID, Op: e.Op, Audit: e.Audit, Start: e.Start}})
+		// That something cannot be sent means that the parent is gone, which the reader notices, too.
+		done <- r.run(ctx, c, teller{
+			begin: func(e history.Entry) {
+				_ = s.send(message{Begin: &begin{ID: c.ID, Op: e.Op, Audit: e.Audit, Start: e.Start}})
+			},
+			deviated: func(by model.Intervention) { _ = s.send(message{Deviated: &deviated{ID: c.ID, By: by}}) },
 		})
 	}()
 	select {

@@ -66,10 +66,20 @@ type Worker struct {
 	reaping bool // from here on the process's id may belong to another
 }
 
+// A worker that was built with the race detector ends with the first race: what follows would be another
+// program's behaviour.
+const (
+	raceEnv     = "GORACE"
+	raceOptions = "halt_on_error=1 exitcode=66"
+)
+
 // Start starts a worker and waits until it is ready. The worker lives until Close, not until ctx ends.
 // The error is a *StartError.
 func Start(ctx context.Context, opts Options) (*Worker, error) {
 	env := slices.Concat(os.Environ(), opts.Env, []string{workerEnv + "=1"})
+	if os.Getenv(raceEnv) == "" {
+		env = append(env, raceEnv+"="+raceOptions)
+	}
 	w := &Worker{
 		opts: opts, secret: newScrubber(opts.DSN, env), cmd: exec.Command(opts.Path, opts.Args...),
 		stdout: newTail(), stderr: newTail(), messages: make(chan message),

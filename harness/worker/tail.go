@@ -16,11 +16,12 @@ const (
 	markFatal = "fatal error: "
 	markQuit  = "SIGQUIT: quit"
 	markAbort = "SIGABRT: abort"
+	markRace  = "WARNING: DATA RACE" // of a worker that was built with the race detector
 )
 
-var marks = []string{markPanic, markFatal, markQuit, markAbort}
+var marks = []string{markPanic, markFatal, markQuit, markAbort, markRace}
 
-const longestMark = len(markAbort)
+const longestMark = len(markRace)
 
 // tail is a writer that never fails nor blocks: it keeps the last bytes written to it, and the text from
 // the last crash announcement on. Safe for concurrent use.

@@ -87,8 +87,10 @@ func runsOf(r *bench.Result) (runs int) {
 
 func newBaselineCompare(s streams) *cobra.Command {
 	var f struct {
-		tolerance string
-		json      bool
+		tolerance  string
+		json       bool
+		postgres   string
+		noEvidence bool
 	}
 	cmd := &cobra.Command{
 		Use:   "compare BASELINE RESULT",
@@ -100,11 +102,14 @@ needed. A result compared with another of the same service fails at most once in
 Where machine or server differ, that is said, and only ratios are judged. Results of other settings or of
 another version of the schema are refused, and so are figures that cannot be true.
 
+Where something is worse and RESULT is of this machine and of a generated repository, its load is run once
+more and looked into; slow statements, plans and profiles are put into a folder beside RESULT.
+
 Exit codes: 0 nothing is worse, 1 something is, 2 the files cannot be compared, 3 too noisy to tell.`,
 		Example: `  tenantstorm baseline compare baselines/search.json search.json
   tenantstorm baseline compare a.json b.json --tolerance 5% --json`,
 		Args: twoFiles,
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			tolerance, err := parseShare(f.tolerance)
 			if err != nil {
 				return fmt.Errorf("--tolerance %s: %w", f.tolerance, err)
@@ -129,11 +134,19 @@ Exit codes: 0 nothing is worse, 1 something is, 2 the files cannot be compared, 
 			if err != nil {
 				return err
 			}
+			if c.Verdict == bench.Fail && !f.noEvidence {
+				e := regression{postgres: f.postgres, json: f.json, path: args[1], result: after, because: c.Worse()}
+				if err := e.examine(cmd.Context(), s); err != nil {
+					return err
+				}
+			}
 			return benchExit(c.Verdict)
 		},
 	}
 	cmd.Flags().StringVar(&f.tolerance, "tolerance", "10%", "how much worse a metric may be (`share`, such as 10% or 0.1)")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print the comparison as JSON")
+	registerPostgres(cmd.Flags(), &f.postgres)
+	registerEvidence(cmd.Flags(), &f.noEvidence)
 	return cmd
 }
 

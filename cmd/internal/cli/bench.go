@@ -39,9 +39,13 @@ PostgreSQL itself takes for it, by turns. Results can be compared with 'tenantst
 
 // measureFlags are those of every command that leaves a result.
 type measureFlags struct {
-	postgres string
-	output   string
-	json     bool
+	postgres   string
+	output     string
+	json       bool
+	noEvidence bool
+
+	log      *bench.ServerLog // of a server that we started
+	evidence *bench.Evidence  // of a result that failed
 }
 
 func (f *measureFlags) register(flags *pflag.FlagSet) {
@@ -50,7 +54,17 @@ func (f *measureFlags) register(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.json, "json", false, "print the result as JSON; progress goes to stderr")
 }
 
-func (f *measureFlags) check() error { return checkFile("--output", f.output) }
+// registerEvidence adds the flag of commands whose results can fail.
+func registerEvidence(flags *pflag.FlagSet, without *bool) {
+	flags.BoolVar(without, "no-evidence", false, "do not look into what failed: slow statements, plans, profiles, in a folder beside the result")
+}
+
+func (f *measureFlags) check() error {
+	if err := checkFile("--output", f.output); err != nil || f.output == "" || f.noEvidence {
+		return err
+	}
+	return checkFolder("--output", evidenceFolder(f.output))
+}
 
 // checkFile sees whether a file could be written, without writing it. "" is no file, and fine.
 func checkFile(flag, path string) error {
@@ -73,7 +87,7 @@ func (f *measureFlags) measure(ctx context.Context, s streams, run func(*meter) 
 	r, err := run(m)
 	m.close()
 	switch {
-	case ctx.Err() != nil:
+	case ctx.Err() != nil && r == nil:
 		return &exitError{code: exitInconclusive, err: alsoFailed(errors.New("interrupted: there is no result"), unlessInterrupted(err))}
 	case errors.Is(err, bench.ErrAnswer):
 		return &exitError{code: exitFinding, err: err}
@@ -94,19 +108,27 @@ func unlessInterrupted(err error) error {
 // inLab opens a server with so many connections and a lab on it for run, and takes everything down.
 func (f *measureFlags) inLab(ctx context.Context, m *meter, connections int, run func(*bench.Lab) (*bench.Result, error)) (r *bench.Result, err error) {
 	m.step(bench.Step{What: "opening the server"})
-	env, err := openServer(ctx, f.postgres, 1, connections, m.say)
+	log := &bench.ServerLog{}
+	env, err := openServerWith(ctx, f.postgres, 1, connections, postgres.Settings{Log: log}, m.say)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = alsoFailed(err, env.close(ctx)) }()
+	if env.own {
+		f.log = log
+	}
 	m.say("measuring on " + env.source)
-	lab := &bench.Lab{
-		Target: target.Codesearch(), DSN: env.server.DSN(), Prefix: env.claim.Prefix, Progress: m.step,
+	return run(env.lab(m))
+}
+
+// lab is a lab for the reference service on the environment's server.
+func (e *environment) lab(m *meter) *bench.Lab {
+	return &bench.Lab{
+		Target: target.Codesearch(), DSN: e.server.DSN(), Prefix: e.claim.Prefix, Progress: m.step,
 		Versions: map[string]string{
-			"tenantstorm": toolVersion(), "go": runtime.Version(), "pgx": moduleVersion(pgxModule), "postgres": postgres.VersionString(env.server.Version()),
+			"tenantstorm": toolVersion(), "go": runtime.Version(), "pgx": moduleVersion(pgxModule), "postgres": postgres.VersionString(e.server.Version()),
 		},
 	}
-	return run(lab)
 }
 
 // deliver writes and prints a result, and turns its verdict into an exit code.
@@ -121,6 +143,9 @@ func (f *measureFlags) deliver(s streams, r *bench.Result) error {
 		err = printJSON(s.out, r)
 	} else {
 		err = printResult(s.out, r, f.output)
+	}
+	if err == nil {
+		err = f.deliverEvidence(s)
 	}
 	if err != nil {
 		return err

@@ -2,6 +2,8 @@ package cli
 
 import (
 	"errors"
+	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -15,6 +17,7 @@ func newBenchIndex(s streams) *cobra.Command {
 	var f struct {
 		measureFlags
 		repositoryFlags
+		bound time.Duration
 	}
 	cmd := &cobra.Command{
 		Use:   "index",
@@ -25,13 +28,16 @@ beside a raw COPY of the same rows into the same tables with the same indexes, b
 Symbolic links, binary files, files above 1 MiB and files that are not UTF-8 are left out, and counted; a
 directory that cannot be read as a whole is refused.
 
-Exit codes: 0 p95 over the runs is below 60 s, 1 it is not, 2 usage or environment, 3 interrupted.`,
+Where p95 is not below the bound, evidence is gathered into a folder beside the result: slow statements and
+their plans, profiles, and what to try.
+
+Exit codes: 0 p95 over the runs is below the bound, 1 it is not, 2 usage or environment, 3 interrupted.`,
 		Example: `  tenantstorm bench index
   tenantstorm bench index --files 10000 --seed 42 --output docs/performance/indexing-after.json
   tenantstorm bench index --repo-path ~/src/linux --runs 5 --json`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := errors.Join(f.repositoryFlags.check(), f.measureFlags.check()); err != nil {
+			if err := errors.Join(f.repositoryFlags.check(), checkBound(f.bound), f.measureFlags.check()); err != nil {
 				return err
 			}
 			ctx := cmd.Context()
@@ -42,12 +48,23 @@ Exit codes: 0 p95 over the runs is below 60 s, 1 it is not, 2 usage or environme
 				}
 				defer func() { err = errors.Join(err, remove()) }()
 				return f.inLab(ctx, m, benchConnections, func(lab *bench.Lab) (*bench.Result, error) {
-					return lab.Index(ctx, bench.IndexOptions{Repository: repo, Project: f.project, Runs: f.runs})
+					o := bench.IndexOptions{Repository: repo, Project: f.project, Runs: f.runs, Bound: f.bound.Seconds()}
+					r, err := lab.Index(ctx, o)
+					return f.examine(ctx, m, lab, r, err, bench.DiagnoseOptions{Index: &o})
 				})
 			})
 		},
 	}
 	f.repositoryFlags.register(cmd.Flags(), 10)
+	cmd.Flags().DurationVar(&f.bound, "bound", bench.IndexBound*time.Second, "what p95 over the runs must stay below")
 	f.measureFlags.register(cmd.Flags())
+	registerEvidence(cmd.Flags(), &f.noEvidence)
 	return cmd
+}
+
+func checkBound(d time.Duration) error {
+	if d <= 0 {
+		return fmt.Errorf("--bound %v: must be above zero", d)
+	}
+	return nil
 }

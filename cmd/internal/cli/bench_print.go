@@ -21,6 +21,9 @@ func printResult(w io.Writer, r *bench.Result, output string) error {
 		settings = append(settings, name+" "+r.Settings[name])
 	}
 	fmt.Fprintf(&b, "%s\n\n", strings.Join(settings, ", "))
+	if r.Kind == bench.KindTune {
+		return printTuning(w, &b, r, output)
+	}
 	t := tabwriter.NewWriter(&b, 0, 0, 3, ' ', 0)
 	fmt.Fprintln(t, "metric\tunit\tmean\tp50\tp95\tp99\truns")
 	for _, m := range r.Metrics {
@@ -43,6 +46,37 @@ func printResult(w io.Writer, r *bench.Result, output string) error {
 	writeJudgement(&b, r)
 	if output != "" {
 		fmt.Fprintf(&b, "result: %s\n", output)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// printTuning prints a line for each combination that was tried, and which to take.
+func printTuning(w io.Writer, b *strings.Builder, r *bench.Result, output string) error {
+	t := tabwriter.NewWriter(b, 0, 0, 3, ' ', 0)
+	fmt.Fprintln(t, "max projects\tconns per pool\tshared_buffers\tsearches/s\tp95, ms\tevictions per 1,000\thit rate\tbackends\tfailures")
+	for _, c := range r.Cells {
+		fmt.Fprintf(t, "%d\t%d\t%s", c.MaxProjects, c.Conns, c.SharedBuffers)
+		for _, m := range []string{bench.CellPerSecond, bench.CellP95, bench.CellEvictions, bench.CellHitRate, bench.CellBackends, bench.CellFailures} {
+			if x, ok := r.Of(c, m); ok {
+				fmt.Fprintf(t, "\t%s", figure(x))
+			} else {
+				fmt.Fprint(t, "\t–")
+			}
+		}
+		fmt.Fprintln(t)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	writeJudgement(b, r)
+	for _, c := range r.Cells {
+		if r.Choice != nil && c.Name == r.Choice.Cell {
+			fmt.Fprintf(b, "recommended: --max-projects %d, %d connections a pool, shared_buffers %s\n  %s\n", c.MaxProjects, c.Conns, c.SharedBuffers, r.Choice.Reason)
+		}
+	}
+	if output != "" {
+		fmt.Fprintf(b, "result: %s\n", output)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

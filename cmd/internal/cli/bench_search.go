@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -24,6 +25,7 @@ type benchSearchFlags struct {
 	queries int
 	clients []int
 	rate    float64
+	bound   time.Duration
 }
 
 func newBenchSearch(s streams) *cobra.Command {
@@ -38,7 +40,10 @@ sent through bare pgx, by turns.
 With --rate, searches are meant to begin at fixed moments, and latency counts from there; without it each
 client asks when it has its last answer, and a service that stalls is asked less.
 
-Exit codes: 0 p95 is below 500 ms, 1 it is not or an answer was wrong, 2 usage or environment, 3 interrupted.`,
+Where p95 is not below the bound, evidence is gathered into a folder beside the result: slow statements and
+their plans, profiles, and what to try.
+
+Exit codes: 0 p95 is below the bound, 1 it is not or an answer was wrong, 2 usage or environment, 3 interrupted.`,
 		Example: `  tenantstorm bench search
   tenantstorm bench search --queries 100 --clients 1,10 --output docs/performance/search-after.json
   tenantstorm bench search --rate 200 --clients 20 --queries 2000`,
@@ -54,7 +59,9 @@ Exit codes: 0 p95 is below 500 ms, 1 it is not or an answer was wrong, 2 usage o
 	cmd.Flags().IntVar(&f.queries, "queries", 100, "searches of a run")
 	cmd.Flags().IntSliceVar(&f.clients, "clients", []int{1, 10}, "numbers of clients that search at once, each measured by itself")
 	cmd.Flags().Float64Var(&f.rate, "rate", 0, "searches meant to begin each second (0: each client asks when it has its last answer)")
+	cmd.Flags().DurationVar(&f.bound, "bound", bench.SearchBound*time.Millisecond, "what p95 of all searches must stay below")
 	f.measureFlags.register(cmd.Flags())
+	registerEvidence(cmd.Flags(), &f.noEvidence)
 	return cmd
 }
 
@@ -75,7 +82,7 @@ func (f *benchSearchFlags) check() error {
 			return fmt.Errorf("--clients %d: given twice", n)
 		}
 	}
-	return errors.Join(f.repositoryFlags.check(), f.measureFlags.check())
+	return errors.Join(f.repositoryFlags.check(), checkBound(f.bound), f.measureFlags.check())
 }
 
 func (f *benchSearchFlags) run(ctx context.Context, m *meter) (_ *bench.Result, err error) {
@@ -84,11 +91,15 @@ func (f *benchSearchFlags) run(ctx context.Context, m *meter) (_ *bench.Result, 
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, remove()) }()
-	// The service's pool, its first look at itself, and as many connections beside it.
-	connections := benchConnections + 3*slices.Max(f.clients)
-	return f.inLab(ctx, m, connections, func(lab *bench.Lab) (*bench.Result, error) {
-		return lab.Search(ctx, bench.SearchOptions{
+	return f.inLab(ctx, m, searchConnections(f.clients), func(lab *bench.Lab) (*bench.Result, error) {
+		o := bench.SearchOptions{
 			Repository: repo, Project: f.project, Queries: f.queries, Seed: f.seed, Clients: f.clients, Rate: f.rate, Runs: f.runs,
-		})
+			Bound: f.bound.Seconds() * 1e3,
+		}
+		r, err := lab.Search(ctx, o)
+		return f.examine(ctx, m, lab, r, err, bench.DiagnoseOptions{Search: &o})
 	})
 }
+
+// searchConnections are the service's pool, its first look at itself, and as many connections beside it.
+func searchConnections(clients []int) int { return benchConnections + 3*slices.Max(clients) }

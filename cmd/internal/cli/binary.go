@@ -35,15 +35,29 @@ func (f *environmentFlags) targetName() string {
 	return f.target
 }
 
-// binary returns the worker's path, built first where it has to be.
-func (f *environmentFlags) binary(ctx context.Context, say func(string)) (string, error) {
+// binary returns the worker's path, built first where it has to be, and whether it has points in its code.
+func (f *environmentFlags) binary(ctx context.Context, say func(string)) (path string, instrumented bool, err error) {
 	switch {
 	case f.workerPath != "":
-		return executable(f.workerPath)
+		return f.own(ctx, say)
 	case f.fault() != "":
-		return buildFault(ctx, f.fault(), say)
+		path, err = f.buildFault(ctx, f.fault(), say)
+		return path, len(f.patterns(true)) > 0, err
 	}
-	return ownBinary()
+	return f.clean(ctx, say)
+}
+
+// own returns the worker of a user's service: the binary that is named, or what the package there is built to.
+func (f *environmentFlags) own(ctx context.Context, say func(string)) (path string, instrumented bool, err error) {
+	if info, err := os.Stat(f.workerPath); err == nil && info.IsDir() {
+		path, err = f.buildPackage(ctx, f.workerPath, say)
+		return path, len(f.patterns(false)) > 0, err
+	}
+	if f.race || len(f.instrument) > 0 {
+		return "", false, fmt.Errorf("--worker %s is not the folder of a package: --instrument and --race say how a worker is built", f.workerPath)
+	}
+	path, err = executable(f.workerPath)
+	return path, false, err
 }
 
 // ownBinary is this program, which is the worker of the reference service, too.
@@ -72,13 +86,13 @@ func executable(given string) (string, error) {
 	return path, nil
 }
 
-func buildFault(ctx context.Context, id string, say func(string)) (string, error) {
+func (f *environmentFlags) buildFault(ctx context.Context, id string, say func(string)) (string, error) {
 	fault, err := seeded.Get(id)
 	if err != nil {
 		return "", fmt.Errorf("--seeded-fault: %w; see 'tenantstorm list-faults'", err)
 	}
 	say("building the reference service with " + fault.ID)
-	return seeded.Build(ctx, seeded.BuildOptions{Fault: &fault})
+	return f.build(ctx, &fault)
 }
 
 // explain adds the way out where a binary is not a worker.

@@ -55,7 +55,7 @@ what it promises, and shrinks each failure to the smallest program that still sh
 		Example: `  tenantstorm storm                                  test the reference service for 30 seconds
   tenantstorm storm --seeded-fault get-no-touch      see how a known fault is found
   tenantstorm storm --worker ./myservice-worker      test your own service
-  tenantstorm replay findings/lru-order-stats.txtar  see a finding again
+  tenantstorm replay findings/lru-order-stats        see a finding again
   tenantstorm doctor                                 see what this machine offers`,
 		SilenceUsage:               true,
 		SilenceErrors:              true,
@@ -67,7 +67,7 @@ what it promises, and shrinks each failure to the smallest program that still sh
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w; see '%s --help'", err, cmd.CommandPath())
 	})
-	root.AddCommand(newStorm(s), newReplay(s), newPrint(s), newSelftest(s), newListFaults(s), newDoctor(s), newGenerateRepo(s), newBench(s), newStress(s), newBaseline(s), newVersion(s))
+	root.AddCommand(newStorm(s), newReplay(s), newPrint(s), newShrink(s), newSelftest(s), newListFaults(s), newDoctor(s), newGenerateRepo(s), newBench(s), newStress(s), newTune(s), newBaseline(s), newReport(s), newVersion(s))
 	return root
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tenantstorm/tenantstorm/fixtures/postgres"
+	"github.com/tenantstorm/tenantstorm/fixtures/seeded"
 	"github.com/tenantstorm/tenantstorm/model"
 )
 
@@ -27,7 +28,8 @@ func newDoctor(s streams) *cobra.Command {
 		Use:   "doctor",
 		Short: "Say what this machine offers, and how to get what is missing",
 		Long: `doctor looks at every way to get a PostgreSQL and says which can be had, and what to do about the others.
-Then it opens the one that a storm would take and says how many workers there is room for. To see whether
+Then it opens the one that a storm would take and says how many workers there is room for, and what the gate
+sees of a service, and what it cannot. To see whether
 PostgreSQL could be downloaded it asks the repository for an answer, and downloads nothing unless --postgres
 (or ` + postgres.EnvSpec + `) says download.
 
@@ -52,6 +54,7 @@ type doctorJSON struct {
 	Cores       int            `json:"cores"`
 	Providers   []providerJSON `json:"providers"`
 	Server      *serverJSON    `json:"server,omitempty"` // none: none could be had
+	Gate        gateJSON       `json:"gate"`
 }
 
 // providerJSON is one way to get a PostgreSQL.
@@ -82,6 +85,7 @@ func (f *doctorFlags) run(ctx context.Context, s streams) error {
 	r.Providers = f.providers(ctx, options)
 	server, missing := f.open(ctx, options)
 	r.Server = server
+	r.Gate = gateOf(seeded.Sources(ctx))
 	show := printDoctor
 	if f.json {
 		show = func(w io.Writer, r doctorJSON) error { return printJSON(w, r) }
@@ -207,6 +211,7 @@ func printDoctor(w io.Writer, r doctorJSON) error {
 		fmt.Fprintf(t, "connections\t%d, of which %d reserved and %d in use: room for %s\n",
 			s.MaxConnections, s.Reserved, s.InUse, count(s.Workers, "worker"))
 	}
+	printGate(t, r.Gate)
 	return t.Flush()
 }
 

@@ -13,10 +13,12 @@ import (
 	"github.com/tenantstorm/tenantstorm/harness"
 	"github.com/tenantstorm/tenantstorm/harness/repro"
 	"github.com/tenantstorm/tenantstorm/harness/worker"
+	"github.com/tenantstorm/tenantstorm/model"
 )
 
 // environmentFlags are those that say what is tested and on which server.
 type environmentFlags struct {
+	workerFlags
 	target      string
 	workerPath  string
 	workers     int
@@ -27,8 +29,9 @@ type environmentFlags struct {
 // register adds the flags. A command that always uses one worker has no flag for their number.
 func (f *environmentFlags) register(flags *pflag.FlagSet, many bool) {
 	flags.StringVar(&f.target, "target", builtIn, "built-in service to test: "+builtIn)
-	flags.StringVar(&f.workerPath, "worker", "", "worker `binary` of your own service, in place of --target")
+	flags.StringVar(&f.workerPath, "worker", "", "worker `binary` of your own service, in place of --target, or the folder of its package, which is then built")
 	flags.StringVar(&f.seededFault, "seeded-fault", "", "build the reference service with this known fault (`id`, see list-faults; none: without)")
+	f.workerFlags.register(flags)
 	if many {
 		registerWorkers(flags, &f.workers)
 	}
@@ -68,6 +71,9 @@ func (f *environmentFlags) check() (err error) {
 	case f.workerPath != "" && f.fault() != "":
 		return errors.New("--seeded-fault builds the reference service; it cannot be combined with --worker")
 	}
+	if _, err := f.reach(true); err != nil {
+		return err
+	}
 	f.workers, err = workersOr(f.workers)
 	return err
 }
@@ -75,9 +81,13 @@ func (f *environmentFlags) check() (err error) {
 // environment is a server, a claim on it, and the workers.
 type environment struct {
 	server postgres.Server
+	own    bool   // we started it
 	source string // what the server is, for people
 	claim  *harness.Claim
-	fleet  *worker.Fleet // nil where the command starts its own
+	// settings are those of the server's that a repro tells of.
+	settings []string
+	fleet    *worker.Fleet // nil where the command starts its own
+	points   model.Points  // that the fleet's workers have
 }
 
 // stopTime is how long the environment may take to be taken down after the command is over.
@@ -99,7 +109,11 @@ const reservedConnections = 10
 
 // open starts everything. say is told what is going on.
 func (f *environmentFlags) open(ctx context.Context, connections int, say func(string)) (env *environment, err error) {
-	path, err := f.binary(ctx, say)
+	path, instrumented, err := f.binary(ctx, say)
+	if err != nil {
+		return nil, err
+	}
+	most, err := f.reach(instrumented)
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +121,8 @@ func (f *environmentFlags) open(ctx context.Context, connections int, say func(s
 	if err != nil {
 		return nil, err
 	}
-	env.fleet, err = worker.NewFleet(ctx, worker.Options{Path: path, DSN: env.server.DSN(), Prefix: env.claim.Prefix}, f.workers)
+	env.points = most
+	env.fleet, err = worker.NewFleet(ctx, worker.Options{Path: path, DSN: postgres.QuickDSN(env.server), Prefix: env.claim.Prefix}, f.workers)
 	if err != nil {
 		return nil, alsoFailed(f.explain(err), env.close(ctx))
 	}
@@ -116,16 +131,26 @@ func (f *environmentFlags) open(ctx context.Context, connections int, say func(s
 
 // openServer starts, or connects to, a server that so many workers can use, and claims a prefix on it.
 func openServer(ctx context.Context, spec string, workers, connections int, say func(string)) (env *environment, err error) {
+	return openServerWith(ctx, spec, workers, connections, postgres.Settings{}, say)
+}
+
+// openServerWith is openServer with settings for a server that is started; the number of connections is put in.
+func openServerWith(ctx context.Context, spec string, workers, connections int, settings postgres.Settings, say func(string)) (env *environment, err error) {
 	needed := workers*connections + ownConnections
-	server, report, err := postgres.Open(ctx, spec, postgres.Settings{MaxConnections: max(100, needed+reservedConnections)}, postgres.Options{Progress: say})
+	settings.MaxConnections = max(100, needed+reservedConnections)
+	server, report, err := postgres.Open(ctx, spec, settings, postgres.Options{Progress: say})
 	if err != nil {
 		return nil, err
 	}
 	for _, a := range report.PassedOver {
 		say("passed over " + a.String())
 	}
-	env = &environment{server: server, source: sourceName(report)}
+	_, own := server.(postgres.Killer)
+	env = &environment{server: server, own: own, source: sourceName(report)}
 	if err := checkBudget(ctx, server, needed, workers); err != nil {
+		return nil, alsoFailed(err, env.close(ctx))
+	}
+	if env.settings, err = serverSettings(ctx, server.DSN()); err != nil {
 		return nil, alsoFailed(err, env.close(ctx))
 	}
 	if env.claim, err = harness.ClaimPrefix(ctx, server.DSN()); err != nil {
@@ -172,6 +197,7 @@ func (e *environment) meta(target, fault string) repro.Meta {
 	return repro.Meta{
 		Target: target, SeededFault: fault, Tool: toolVersion(), Go: runtime.Version(),
 		Pgx: moduleVersion(pgxModule), Postgres: postgres.VersionString(e.server.Version()),
+		Platform: fmt.Sprintf("%s/%s, %s", runtime.GOOS, runtime.GOARCH, count(runtime.NumCPU(), "core")), Settings: e.settings,
 	}
 }
 

@@ -65,7 +65,7 @@ func loadRepro(path string) (repro.Repro, error) {
 	r, err := repro.Load(path)
 	var syntax *repro.SyntaxError
 	if errors.As(err, &syntax) {
-		return r, &positionError{path, syntax}
+		return r, &positionError{syntax.File, syntax}
 	}
 	return r, err
 }

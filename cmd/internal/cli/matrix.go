@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/tenantstorm/tenantstorm/fixtures/postgres"
 	"github.com/tenantstorm/tenantstorm/fixtures/seeded"
 	"github.com/tenantstorm/tenantstorm/harness/check"
 	"github.com/tenantstorm/tenantstorm/harness/hunt"
@@ -35,6 +36,8 @@ type row struct {
 	stale error  // why there is no worker
 	tried int
 	kills []kill
+	// compared are the searches for it that ran free, where they were asked for.
+	compared []compared
 	// others are findings that the fault does not explain, and what was not confirmed.
 	others []string
 }
@@ -56,14 +59,14 @@ func newMatrix(f *selftestFlags, faults []seeded.Fault, say func(string)) *matri
 // build makes every worker before any time is measured. A fault that cannot be built does not keep the
 // others from being searched for.
 func (m *matrix) build(ctx context.Context) (err error) {
-	if m.clean, err = ownBinary(); err != nil {
+	if m.clean, _, err = m.flags.worker.clean(ctx, m.say); err != nil {
 		return err
 	}
 	for i, r := range m.rows {
 		m.say(fmt.Sprintf("building the reference service with %s (%d of %d)", r.fault.ID, i+1, len(m.rows)))
 		var stale *seeded.StaleError
 		var broken *seeded.BuildError
-		r.path, err = seeded.Build(ctx, seeded.BuildOptions{Fault: &r.fault})
+		r.path, err = m.flags.worker.build(ctx, &r.fault)
 		switch {
 		case errors.As(err, &stale), errors.As(err, &broken):
 			r.stale = err
@@ -127,7 +130,7 @@ func (m *matrix) withFleet(ctx context.Context, env *environment, path, mark str
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	fleet, err := worker.NewFleet(ctx, worker.Options{Path: path, DSN: env.server.DSN(), Prefix: env.claim.Prefix + mark}, 1)
+	fleet, err := worker.NewFleet(ctx, worker.Options{Path: path, DSN: postgres.QuickDSN(env.server), Prefix: env.claim.Prefix + mark}, 1)
 	if err != nil {
 		return err
 	}
@@ -152,6 +155,11 @@ func (m *matrix) searchFault(ctx context.Context, env *environment, r *row, runn
 			return err
 		}
 		m.say(fmt.Sprintf("  %s, seed %d: %s", r.fault.ID, seed, told(found, others)))
+		if m.flags.compareFree && r.fault.Minimum.Mode == model.Gated {
+			if err := m.runFree(ctx, r, o, found); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
@@ -226,9 +234,9 @@ func (m *matrix) options(env *environment, runner hunt.Runner, seed uint64, mode
 		out = filepath.Join(out, name, fmt.Sprintf("seed-%d", seed))
 	}
 	bounds := model.DefaultBounds()
-	bounds.Mode = mode
+	bounds.Mode, bounds.Points = mode, m.flags.most
 	return hunt.Options{
-		Runner: runner, Parallel: 1, Seed: seed, Bounds: bounds, Budget: m.flags.budget,
+		Runner: runner, Parallel: 1, Seed: seed, Bounds: bounds, Budget: m.flags.budget, MaxCases: m.flags.cases,
 		ShrinkBudget: m.flags.shrinkBudget, Out: out, Meta: env.meta(builtIn, fault),
 	}
 }

@@ -16,6 +16,8 @@ type matrixJSON struct {
 	Faults      []killJSON `json:"faults"`
 	Clean       cleanJSON  `json:"clean"`
 	Interrupted bool       `json:"interrupted,omitempty"`
+	// Compared is there where the gate was compared with running free.
+	Compared *comparedJSON `json:"compared,omitempty"`
 
 	violations []hunt.Finding // of the clean service
 	seeds      int
@@ -35,10 +37,12 @@ type killJSON struct {
 	MinimumOperations    int      `json:"minimum_operations"`
 	Interventions        int      `json:"interventions"`
 	MinimumInterventions int      `json:"minimum_interventions"`
-	AtMinimum            int      `json:"at_minimum"` // from how many seeds it was shrunk to the known minimum
+	AtMinimum            int      `json:"at_minimum"` // from how many seeds it was shrunk to the size of the known minimum
 	ShrinkExecutions     int      `json:"shrink_executions"`
 	Others               []string `json:"others,omitempty"` // findings that the fault does not explain
 	Error                string   `json:"error,omitempty"`  // why it could not be built
+
+	Free *freeJSON `json:"free,omitempty"` // what the same programs came to, run free
 }
 
 // cleanJSON is the row of the service as it is.
@@ -76,6 +80,9 @@ func (m *matrix) report(interrupted bool) matrixJSON {
 		}
 		r.violations = append(r.violations, sum.Findings...)
 	}
+	if m.flags.compareFree {
+		r.Compared = compare(r.Faults, m.flags.cases)
+	}
 	return r
 }
 
@@ -110,6 +117,9 @@ func (r *row) report() killJSON {
 		Interventions:    median(r.kills, func(k kill) int { return k.Interventions }),
 		ShrinkExecutions: median(r.kills, func(k kill) int { return k.Shrink }),
 	}
+	if len(r.compared) > 0 {
+		j.Free = freeOf(r.compared)
+	}
 	if r.stale != nil {
 		j.Error = r.stale.Error()
 	}
@@ -119,7 +129,7 @@ func (r *row) report() killJSON {
 		if !slices.Contains(j.Fingerprints, k.Fingerprint) {
 			j.Fingerprints = append(j.Fingerprints, k.Fingerprint)
 		}
-		if k.Operations <= r.fault.Operations && k.Interventions <= r.fault.Interventions {
+		if k.Operations+k.Interventions <= r.fault.Operations+r.fault.Interventions { // one for the other is as small
 			j.AtMinimum++
 		}
 	}
@@ -164,6 +174,9 @@ func printMatrix(w io.Writer, r matrixJSON) error {
 		for _, o := range f.Others {
 			fmt.Fprintf(&b, "%s: also %s\n", f.ID, o)
 		}
+	}
+	if err := printCompared(&b, r); err != nil {
+		return err
 	}
 	c := r.Clean
 	fmt.Fprintf(&b, "\nclean service: %s, %s in %.1fs, %s\n", count(c.Executions, "case"), count(c.Operations, "operation"), c.Seconds, count(c.Findings, "finding"))

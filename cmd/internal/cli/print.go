@@ -7,18 +7,20 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/tenantstorm/tenantstorm/harness/report"
 	"github.com/tenantstorm/tenantstorm/harness/repro"
 )
 
 func newPrint(s streams) *cobra.Command {
 	return &cobra.Command{
-		Use:   "print FILE",
+		Use:   "print FILE|FOLDER",
 		Short: "Show a repro, or a program, as people read it",
-		Long: `print reads a repro or bare program text and shows what it is: the program, what the service hears its
-projects called, what went wrong, what was seen, and how to replay it. Nothing is executed.
+		Long: `print reads a repro, alone or in the folder that storm wrote, or bare program text, and shows what it
+is: the program, what the service hears its projects called, what went wrong, what was seen, the story of
+it, and how to replay it. Nothing is executed.
 
 Exit codes: 0, or 2 when FILE cannot be read; what is wrong in it is named by line and column.`,
-		Example: `  tenantstorm print findings/lru-order-stats.txtar
+		Example: `  tenantstorm print findings/lru-order-stats
   tenantstorm print bug.program`,
 		Args: oneFile,
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -59,6 +61,12 @@ func printRepro(w io.Writer, r repro.Repro, path string) error {
 			fmt.Fprintf(&b, "  %s\n", line)
 		}
 	}
+	if len(r.Steps) > 0 {
+		b.WriteString("\nwhat happened\n")
+		for i, line := range report.Story(r) {
+			fmt.Fprintf(&b, "  %2d. %s\n", i+1, line)
+		}
+	}
 	worker := ""
 	if r.Meta.Target == ownTarget {
 		worker = "BINARY"
@@ -89,11 +97,14 @@ func origin(m repro.Meta) []string {
 	}
 	var versions []string
 	for _, v := range []struct{ what, version string }{
-		{"tenantstorm", m.Tool}, {"Go", m.Go}, {"pgx", m.Pgx}, {"PostgreSQL", m.Postgres},
+		{"tenantstorm", m.Tool}, {"Go", m.Go}, {"pgx", m.Pgx}, {"PostgreSQL", m.Postgres}, {"on", m.Platform},
 	} {
 		if v.version != "" {
 			versions = append(versions, v.what+" "+v.version)
 		}
+	}
+	if m.Reproduced != "" {
+		lines = append(lines, "showed again in "+m.Reproduced+" executions")
 	}
 	if len(versions) > 0 {
 		lines = append(lines, "made with "+strings.Join(versions, ", "))

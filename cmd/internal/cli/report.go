@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -25,7 +26,7 @@ type stormJSON struct {
 	Findings    []findingJSON `json:"findings"`
 	Unconfirmed []string      `json:"unconfirmed,omitempty"`
 	Accepted    int           `json:"accepted,omitempty"`  // cases that showed an accepted fingerprint
-	Unknown     int           `json:"unknown,omitempty"`   // cases whose worker was killed from outside
+	Unknown     int           `json:"unknown,omitempty"`   // cases that say nothing: killed from outside, or past the gate
 	Rechecked   int           `json:"rechecked,omitempty"` // gated cases that were executed twice
 	Differing   []string      `json:"differing,omitempty"` // those that did not do the same again
 	Interrupted bool          `json:"interrupted,omitempty"`
@@ -38,6 +39,7 @@ type stormJSON struct {
 type findingJSON struct {
 	Fingerprint      string  `json:"fingerprint"`
 	Invariant        string  `json:"invariant"`
+	Mode             string  `json:"mode"` // in which it shows: gated replays, free is so many of so many
 	Operations       int     `json:"operations"`
 	Interventions    int     `json:"interventions"`
 	Repro            string  `json:"repro"`
@@ -68,7 +70,7 @@ func stormReport(sum hunt.Summary, mode model.Mode, source string, seed uint64) 
 	}
 	for _, f := range sum.Findings {
 		r.Findings = append(r.Findings, findingJSON{
-			Fingerprint: f.Fingerprint, Invariant: f.Violation.Invariant, Operations: f.Operations, Interventions: f.Interventions,
+			Fingerprint: f.Fingerprint, Invariant: f.Violation.Invariant, Mode: f.Program.Mode.String(), Operations: f.Operations, Interventions: f.Interventions,
 			Repro: f.Repro, Visualization: repro.Visualization(f.Repro), Sentence: f.Violation.Sentence, Case: f.Case, Reproduced: f.Reproduced, Trials: f.Trials, Minimal: f.Minimal,
 			Executions: f.Executions, ShrinkExecutions: f.Shrink, Seconds: f.FoundAfter.Seconds(),
 		})
@@ -104,7 +106,7 @@ func printStorm(w io.Writer, sum hunt.Summary, f *stormFlags) error {
 		fmt.Fprintf(&b, "%s showed an accepted fingerprint\n", count(sum.Accepted, "case"))
 	}
 	if sum.Unknown > 0 {
-		fmt.Fprintf(&b, "%s ended unknown: their workers were killed from outside\n", count(sum.Unknown, "case"))
+		fmt.Fprintf(&b, "%s ended unknown: %s\n", count(sum.Unknown, "case"), cmp.Or(sum.LastUnknown, "their workers were killed from outside"))
 	}
 	if sum.EnvironmentErrors > 0 {
 		fmt.Fprintf(&b, "%s could not be run; the last: %s\n", count(sum.EnvironmentErrors, "case"), repro.Redact(firstLine(sum.LastEnvironmentError)))
@@ -133,8 +135,8 @@ func writeFinding(b *strings.Builder, n int, f hunt.Finding, worker string) {
 	if !f.Minimal {
 		size = "the shrinker did not come to an end"
 	}
-	fmt.Fprintf(b, "\n  case %d after %s; %s (%s), %s to shrink; reproduced %d of %d on fresh databases\n",
-		f.Case, clock(f.FoundAfter), sized(f.Operations, f.Interventions), size, count(f.Shrink, "execution"), f.Reproduced, f.Trials)
+	fmt.Fprintf(b, "\n  case %d after %s; %s (%s), %s to shrink; %s: reproduced %d of %d on fresh databases\n",
+		f.Case, clock(f.FoundAfter), sized(f.Operations, f.Interventions), size, count(f.Shrink, "execution"), f.Program.Mode, f.Reproduced, f.Trials)
 	if f.Repro != "" {
 		fmt.Fprintf(b, "  replay: %s\n", replayCommand(worker, f.Repro))
 		if page := repro.Visualization(f.Repro); page != "" {

@@ -121,7 +121,10 @@ func (s *screen) show() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p := s.last
-	line := fmt.Sprintf("%6s  %s  %s  %s", clock(time.Since(s.began)), count(p.Executions, "case"), count(p.Operations, "operation"), count(p.Findings, "finding"))
+	line := fmt.Sprintf("%6s", clock(time.Since(s.began)))
+	if p.Executions > 0 || p.Shrinking == "" { // where nothing is searched, nothing is counted
+		line += fmt.Sprintf("  %s  %s  %s", count(p.Executions, "case"), count(p.Operations, "operation"), count(p.Findings, "finding"))
+	}
 	if p.Shrinking != "" {
 		line += fmt.Sprintf("  shrinking %s, %s", p.Shrinking, count(p.Candidates, "execution"))
 	}

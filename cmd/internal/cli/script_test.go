@@ -26,6 +26,7 @@ import (
 //	$OLD          a DSN of a server that says it is PostgreSQL 13
 //	$MODULE       the source tree, from which seeded faults can be built
 //	$FAULTY       a worker with the seeded fault get-no-touch
+//	$SELF         the command, which is a worker without it
 //
 // and, beside the usual commands, those below.
 func TestScripts(t *testing.T) {
@@ -42,7 +43,11 @@ func TestScripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	vars := map[string]string{"DSN": server.DSN(), "OLD": oldServer(t), "MODULE": module, "FAULTY": faulty}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	vars := map[string]string{"SELF": self, "DSN": server.DSN(), "OLD": oldServer(t), "MODULE": module, "FAULTY": faulty}
 	// The go command, which builds faults, needs its caches and settings.
 	for _, name := range []string{"HOME", "GOFLAGS", "GOPROXY", "GOCACHE", "GOMODCACHE", "GOPATH", "XDG_CACHE_HOME"} {
 		if v, ok := os.LookupEnv(name); ok {

@@ -18,8 +18,13 @@ type selftestFlags struct {
 	seeds        int
 	seed         uint64
 	budget       time.Duration
+	cases        int
 	shrinkBudget time.Duration
+	enumerate    bool
+	compareFree  bool
 	workers      int
+	worker       workerFlags
+	most         model.Points // to draw from
 	postgres     string
 	out          string
 	json         bool
@@ -35,6 +40,10 @@ budget is spent, and shrinks what it finds. A fault counts as found when the fin
 that the fault really breaks. A fault is searched for in the mode of its smallest program: sequential, or
 gated. Then the service as it is gets the same time in each of them. The outcome is a kill matrix.
 
+--compare-free says what the gate is worth: the programs that were drawn in search of an interleaving fault
+run free, too, without their schedules, up to --cases of them. An execution that shows the fault counts,
+confirmed or not. The report then has the executions it took, free and gated, and their ratio.
+
 A search uses one worker, so that a seed always needs the same number of executions; --workers is how
 many searches run at once.
 
@@ -42,7 +51,9 @@ Exit codes: 0 every fault found from every seed and nothing found in the clean s
 2 usage or environment, 3 inconclusive, which an interrupted selftest is.`,
 		Example: `  tenantstorm selftest
   tenantstorm selftest --fault get-no-touch --fault cap-lazy --seeds 10 --budget 1m
-  tenantstorm selftest --seeds 1 --budget 10s --json`,
+  tenantstorm selftest --seeds 1 --budget 10s --json
+  tenantstorm selftest --enumerate --fault cap-lazy
+  tenantstorm selftest --compare-free --cases 2000 --fault delete-then-insert`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context(), s) },
 	}
@@ -51,9 +62,13 @@ Exit codes: 0 every fault found from every seed and nothing found in the clean s
 	flags.IntVar(&f.seeds, "seeds", 3, "how many seeds to search from")
 	flags.Uint64Var(&f.seed, "seed", 1, "the first of the seeds")
 	flags.DurationVar(&f.budget, "budget", 10*time.Second, "how long to search for a fault from one seed; shrinking comes on top")
+	flags.IntVar(&f.cases, "cases", 0, "end a search after so many cases, whatever the budget (0: no such end): then it comes to the same on any machine")
 	flags.DurationVar(&f.shrinkBudget, "shrink-budget", time.Minute, "how long to shrink one finding (0: until it is minimal)")
 	registerWorkers(flags, &f.workers)
+	f.worker.register(flags)
 	registerPostgres(flags, &f.postgres)
+	flags.BoolVar(&f.enumerate, "enumerate", false, "in place of searching, run every smaller program than the known minimum of each sequential fault: none may show the fault")
+	flags.BoolVar(&f.compareFree, "compare-free", false, "run the programs drawn for each interleaving fault free as well, --cases of them, and compare")
 	flags.StringVar(&f.out, "out", "", "`directory` for repros, a folder a fault and seed (default: none are written)")
 	flags.BoolVar(&f.json, "json", false, "print the outcome as JSON; progress goes to stderr")
 	return cmd
@@ -66,10 +81,19 @@ func (f *selftestFlags) check() (err error) {
 		return fmt.Errorf("--seeds %d: must be between 1 and %d", f.seeds, mostSeeds)
 	case f.budget <= 0:
 		return fmt.Errorf("--budget %v: must be above zero", f.budget)
+	case f.cases < 0:
+		return fmt.Errorf("--cases %d: must not be below zero", f.cases)
+	case f.compareFree && f.cases == 0:
+		return errors.New("--compare-free: both searches get the same number of executions: say how many with --cases")
+	case f.compareFree && f.enumerate:
+		return errors.New("--compare-free and --enumerate: choose one; nothing is searched for where programs are enumerated")
 	case f.shrinkBudget < 0:
 		return fmt.Errorf("--shrink-budget %v: must not be below zero", f.shrinkBudget)
 	}
 	if err := checkFolder("--out", f.out); err != nil {
+		return err
+	}
+	if f.most, err = f.worker.reach(len(f.worker.patterns(true)) > 0); err != nil {
 		return err
 	}
 	f.workers, err = workersOr(f.workers)
@@ -107,6 +131,15 @@ func (f *selftestFlags) run(ctx context.Context, s streams) (err error) {
 	if err != nil {
 		return err
 	}
+	if f.enumerate {
+		faults = slices.DeleteFunc(faults, func(fault seeded.Fault) bool { return fault.Minimum.Mode != model.Sequential })
+		if len(faults) == 0 {
+			return errors.New("--enumerate: every program before a minimum can be run for sequential faults only, and --fault names none")
+		}
+	}
+	if f.compareFree && !slices.ContainsFunc(faults, interleaving) {
+		return errors.New("--compare-free: only faults that are searched for gated can be compared, and --fault names none")
+	}
 	screen := newScreen(s, f.json)
 	m := newMatrix(f, faults, screen.say)
 	if err := m.build(ctx); err != nil {
@@ -118,6 +151,9 @@ func (f *selftestFlags) run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	defer func() { err = alsoFailed(err, env.close(ctx)) }()
+	if f.enumerate {
+		return f.runEnumeration(ctx, s, m, env)
+	}
 	screen.say(fmt.Sprintf("selftest on %s: %s, %s each, %s at a time", env.source,
 		count(len(faults), "fault"), count(f.seeds, "seed"), searches(f.workers)))
 	stopped := m.run(ctx, env)
@@ -139,6 +175,25 @@ func (f *selftestFlags) run(ctx context.Context, s streams) (err error) {
 		return &exitError{code: exitFinding}
 	case interrupted || report.Clean.Inconclusive > 0:
 		return &exitError{code: exitInconclusive}
+	}
+	return nil
+}
+
+// runEnumeration verifies known minima in place of searching.
+func (f *selftestFlags) runEnumeration(ctx context.Context, s streams, m *matrix, env *environment) error {
+	rows, stopped := m.enumerate(ctx, env)
+	if ctx.Err() != nil {
+		return &exitError{code: exitInconclusive}
+	}
+	if stopped != nil {
+		return stopped
+	}
+	wrong, err := printEnumeration(s.out, rows, f.json)
+	if err := errors.Join(err, m.unbuilt()); err != nil {
+		return err
+	}
+	if wrong > 0 {
+		return &exitError{code: exitFinding}
 	}
 	return nil
 }

@@ -176,12 +176,16 @@ func (f *stormFlags) run(cmd *cobra.Command, s streams) (err error) {
 		return err
 	}
 	defer func() { err = alsoFailed(err, env.close(ctx)) }()
+	bounds.Points = env.points
+	if f.race {
+		f.recheck = 0 // two executions may differ
+	}
 	screen.say(fmt.Sprintf("storm on %s, seed %d, %s", env.source, f.seed, count(f.workers, "worker")))
 	screen.start()
 	sum, stopped := hunt.Run(ctx, hunt.Options{
 		Runner: env.fleet, Parallel: f.workers, Seed: f.seed, Bounds: bounds,
 		Budget: f.budget, MaxCases: f.cases, MaxFindings: f.findings,
-		Recheck: f.recheck, ShrinkBudget: f.shrinkBudget, Accept: f.accept, Out: f.out,
+		Recheck: f.recheck, Loose: f.race, ShrinkBudget: f.shrinkBudget, Accept: f.accept, Out: f.out,
 		Meta: env.meta(f.targetName(), f.fault()), Progress: screen.progress,
 	})
 	screen.close()

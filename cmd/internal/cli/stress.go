@@ -24,7 +24,8 @@ func newStress(s streams) *cobra.Command {
 a time: how many pools there are afterwards, how many were evicted and in which order is known exactly. In
 the second, clients search all projects at once while others index; every answer is judged by the
 checkers of storm (isolation, freshness, errors, leaks), and pools, backends, goroutines and memory are
-sampled.
+sampled. Where anything fails, slow statements, plans and profiles of a shorter load are put into a folder
+beside the result.
 
 Exit codes: 0 nothing found, 1 a violation or a missed bound, 2 usage or environment, 3 inconclusive.`,
 		Example: `  tenantstorm stress
@@ -37,7 +38,10 @@ Exit codes: 0 nothing found, 1 a violation or a missed bound, 2 usage or environ
 			}
 			ctx := cmd.Context()
 			return f.measure(ctx, s, func(m *meter) (*bench.Result, error) {
-				return f.inLab(ctx, m, f.connections(), func(lab *bench.Lab) (*bench.Result, error) { return lab.Stress(ctx, f.o) })
+				return f.inLab(ctx, m, f.connections(), func(lab *bench.Lab) (*bench.Result, error) {
+					r, err := lab.Stress(ctx, f.o)
+					return f.examine(ctx, m, lab, r, err, bench.DiagnoseOptions{Stress: &f.o})
+				})
 			})
 		},
 	}
@@ -50,6 +54,7 @@ Exit codes: 0 nothing found, 1 a violation or a missed bound, 2 usage or environ
 	flags.DurationVar(&f.o.Duration, "duration", 10*time.Second, "how long the load lasts")
 	flags.Uint64Var(&f.o.Seed, "seed", 42, "what the load is drawn from")
 	f.register(flags)
+	registerEvidence(flags, &f.noEvidence)
 	return cmd
 }
 

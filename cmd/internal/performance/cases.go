@@ -18,6 +18,7 @@ const caseSeed = 1
 // caseRow is one way to run cases.
 type caseRow struct {
 	name    string
+	path    string // of the worker
 	workers int
 	bounds  model.Bounds
 
@@ -25,11 +26,13 @@ type caseRow struct {
 	mu                sync.Mutex
 	next              int
 	cases, operations sample // per second
+	races             sample // per second of races alone
+	racing            time.Duration
 }
 
 // newCaseRow is default programs, or free ones of exactly so many sessions.
-func newCaseRow(workers, sessions int) *caseRow {
-	r := &caseRow{workers: workers, bounds: model.DefaultBounds(), name: "sequential"}
+func (l *lab) newCaseRow(workers, sessions int) *caseRow {
+	r := &caseRow{path: l.self, workers: workers, bounds: model.DefaultBounds(), name: "sequential"}
 	if sessions > 0 {
 		r.name = fmt.Sprintf("free, sessions: %d", sessions)
 		r.bounds.Mode, r.bounds.Sessions = model.Free, sessions
@@ -37,33 +40,10 @@ func newCaseRow(workers, sessions int) *caseRow {
 	return r
 }
 
-func (l *lab) cases(ctx context.Context) (s section, err error) {
-	rows := []*caseRow{newCaseRow(1, 0), newCaseRow(2, 0), newCaseRow(1, 1), newCaseRow(1, 4), newCaseRow(1, 16)}
-	defer func() {
-		for _, r := range rows {
-			if r.fleet != nil {
-				err = errors.Join(err, r.fleet.Close())
-			}
-		}
-	}()
-	for i, r := range rows {
-		opts := worker.Options{Path: l.self, DSN: l.server.DSN(), Prefix: fmt.Sprintf("%sc%d", l.claim.Prefix, i)}
-		if r.fleet, err = worker.NewFleet(ctx, opts, r.workers); err != nil {
-			return s, err
-		}
-		if _, _, err := r.run(ctx, l.round/4); err != nil { // so that workers and databases are there
-			return s, err
-		}
-	}
-	for range l.rounds {
-		for _, r := range rows {
-			cases, operations, err := r.run(ctx, l.round)
-			if err != nil {
-				return s, err
-			}
-			r.cases.add(cases)
-			r.operations.add(operations)
-		}
+func (l *lab) cases(ctx context.Context) (s section, _ error) {
+	rows := []*caseRow{l.newCaseRow(1, 0), l.newCaseRow(2, 0), l.newCaseRow(1, 1), l.newCaseRow(1, 4), l.newCaseRow(1, 16)}
+	if err := l.runRows(ctx, "c", rows); err != nil {
+		return s, err
 	}
 	s.title = "Cases and operations per second"
 	s.text = fmt.Sprintf("Drawn programs of up to %d projects through worker processes, everything included: databases emptied, a "+
@@ -75,6 +55,39 @@ func (l *lab) cases(ctx context.Context) (s section, err error) {
 			number(r.operations.median()), r.operations.span(), number(r.operations.over(rows[0].operations).median()))
 	}
 	return s, nil
+}
+
+// runRows measures rows by turns, each with workers of its own.
+func (l *lab) runRows(ctx context.Context, mark string, rows []*caseRow) (err error) {
+	defer func() {
+		for _, r := range rows {
+			if r.fleet != nil {
+				err = errors.Join(err, r.fleet.Close())
+			}
+		}
+	}()
+	for i, r := range rows {
+		opts := worker.Options{Path: r.path, DSN: l.server.DSN(), Prefix: fmt.Sprintf("%s%s%d", l.claim.Prefix, mark, i)}
+		if r.fleet, err = worker.NewFleet(ctx, opts, r.workers); err != nil {
+			return err
+		}
+		if _, _, err := r.run(ctx, l.round/4); err != nil { // so that workers and databases are there
+			return err
+		}
+	}
+	for range l.rounds {
+		for _, r := range rows {
+			r.racing = 0
+			cases, operations, err := r.run(ctx, l.round)
+			if err != nil {
+				return err
+			}
+			r.cases.add(cases)
+			r.operations.add(operations)
+			r.races.add(cases * l.round.Seconds() * float64(r.workers) / r.racing.Seconds())
+		}
+	}
+	return nil
 }
 
 // run runs cases for so long and returns how many, and how many operations, there were in a second.
@@ -93,6 +106,7 @@ func (r *caseRow) run(ctx context.Context, during time.Duration) (cases, operati
 				}
 				r.mu.Lock()
 				ran, ops, failed = ran+1, ops+p.Len(), errors.Join(failed, err)
+				r.racing += raceTime(p, out)
 				stop := failed != nil
 				r.mu.Unlock()
 				if stop {

@@ -108,6 +108,8 @@ func (s *section) bar(what string, met bool) {
 
 // document is the whole file.
 type document struct {
+	file     string
+	title    string
 	machine  string
 	rounds   int
 	sections []section
@@ -115,7 +117,7 @@ type document struct {
 
 func (d *document) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, `# What it costs
+	fmt.Fprintf(&b, `# %s
 
 Written by `+"`make performance`"+`; every figure below was measured by that run, none was typed. Figures are
 medians of %d rounds unless it says otherwise; what is compared was measured by turns. Load is the average
@@ -123,7 +125,7 @@ number of running processes over the last minute, the measurement's own included
 cores, something else had its share.
 
 %s
-`, d.rounds, d.machine)
+`, d.title, d.rounds, d.machine)
 	for _, s := range d.sections {
 		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n%s\n", s.title, strings.TrimSpace(s.text), s.table)
 		for _, v := range s.verdicts {

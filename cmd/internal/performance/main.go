@@ -62,6 +62,8 @@ type options struct {
 	rounds   int           // of every figure, of which the median is given
 	round    time.Duration // of one round of what is counted per second
 	soak     time.Duration // of the free run of the service as it is
+	long     int           // operations of long programs
+	only     string        // the one document that is written; "": all
 }
 
 func parse(args []string, stderr io.Writer) (options, error) {
@@ -73,6 +75,8 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.IntVar(&o.rounds, "rounds", 5, "rounds of every measurement, whose median is given")
 	flags.DurationVar(&o.round, "round", 3*time.Second, "how long one round of what is counted per second takes")
 	flags.DurationVar(&o.soak, "soak", time.Minute, "how long the service as it is runs free")
+	flags.IntVar(&o.long, "long", 100_000, "how many operations of long programs run on the service as it is")
+	flags.StringVar(&o.only, "only", "", "write this `document` only: skeleton.md or gate.md")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
@@ -80,8 +84,10 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	switch {
 	case flags.NArg() > 0:
 		err = errors.New("takes no arguments, only flags")
-	case o.rounds < 1 || o.round <= 0 || o.soak <= 0:
-		err = errors.New("-rounds, -round and -soak must be above zero")
+	case o.rounds < 1 || o.round <= 0 || o.soak <= 0 || o.long < 1:
+		err = errors.New("-rounds, -round, -soak and -long must be above zero")
+	case o.only != "" && o.only != "skeleton.md" && o.only != "gate.md":
+		err = fmt.Errorf("-only %s: there is no such document", o.only)
 	}
 	if err != nil {
 		fmt.Fprintln(stderr, "performance:", err)
@@ -123,31 +129,58 @@ func measure(ctx context.Context, o options, stdout io.Writer) (missed []string,
 	}
 	defer func() { err = errors.Join(err, down(ctx, l.claim.Close)) }()
 
-	d := &document{machine: describe(report), rounds: o.rounds}
-	for _, part := range []struct {
-		name    string
-		measure func(context.Context) (section, error)
+	for _, d := range []struct {
+		document
+		parts []part
 	}{
-		{"cases", l.cases}, {"searches", l.searches}, {"providers", l.providers}, {"reset", l.reset},
-		{"checkers", l.checkers}, {"warm backends", l.warm}, {"clean service", l.clean},
+		{document{file: "skeleton.md", title: "What it costs"}, []part{
+			{"cases", l.cases}, {"searches", l.searches}, {"providers", l.providers}, {"reset", l.reset},
+			{"checkers", l.checkers}, {"warm backends", l.warm}, {"clean service", l.clean}, {"long programs", l.long},
+		}},
+		{document{file: "gate.md", title: "What the gate costs"}, []part{
+			{"gated cases", l.gated}, {"small race", l.smallRaces}, {"messages", l.messages},
+		}},
 	} {
-		fmt.Fprintf(stdout, "measuring %s\n", part.name)
-		before := loadAverage()
-		s, err := part.measure(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("measure %s: %w", part.name, err)
+		d.machine, d.rounds = describe(report), o.rounds
+		if !l.wanted(d.file) {
+			continue
 		}
-		s.before, s.after = before, loadAverage()
-		d.sections = append(d.sections, s)
-		missed = append(missed, s.missed...)
+		for _, p := range d.parts {
+			s, err := p.run(ctx, stdout)
+			if err != nil {
+				return nil, err
+			}
+			d.sections = append(d.sections, s)
+			missed = append(missed, s.missed...)
+		}
+		path := filepath.Join(o.out, d.file)
+		if err := os.WriteFile(path, []byte(d.String()), 0o644); err != nil {
+			return nil, err
+		}
+		fmt.Fprintf(stdout, "wrote %s\n", path)
 	}
-	path := filepath.Join(o.out, "skeleton.md")
-	if err := os.WriteFile(path, []byte(d.String()), 0o644); err != nil {
-		return nil, err
-	}
-	fmt.Fprintf(stdout, "wrote %s\n", path)
 	return missed, nil
 }
+
+// part is what one section is measured by.
+type part struct {
+	name    string
+	measure func(context.Context) (section, error)
+}
+
+func (p part) run(ctx context.Context, stdout io.Writer) (section, error) {
+	fmt.Fprintf(stdout, "measuring %s\n", p.name)
+	before := loadAverage()
+	s, err := p.measure(ctx)
+	if err != nil {
+		return s, fmt.Errorf("measure %s: %w", p.name, err)
+	}
+	s.before, s.after = before, loadAverage()
+	return s, nil
+}
+
+// wanted reports whether a document is to be written.
+func (o *options) wanted(file string) bool { return o.only == "" || o.only == file }
 
 // down takes something down, also after ctx has ended.
 func down(ctx context.Context, stop func(context.Context) error) error {
