@@ -141,7 +141,8 @@ func TestStallUnknown(t *testing.T) {
 }
 
 // stalls runs a program of one search, which does what is given on connections to a database of its own.
-func stalls(t *testing.T, search func(context.Context, func() *pgx.Conn) error) *harness.Run {
+// Whoever wants to read that nothing moves gives a deadline by which even a busy machine has got that far.
+func stalls(t *testing.T, deadline time.Duration, search func(context.Context, func() *pgx.Conn) error) *harness.Run {
 	t.Helper()
 	_, create := control(t)
 	create("hst_a")
@@ -149,7 +150,7 @@ func stalls(t *testing.T, search func(context.Context, func() *pgx.Conn) error) 
 		return search(ctx, func() *pgx.Conn { return connect(t, "hst_a", "a service") })
 	})
 	env := harness.Env{DSN: server(t).DSN(), Prefix: "hst_"}
-	run, err := harness.Start(t.Context(), f.target(), env, parse(t, "deadline 300ms\n setup\n #1 s0 search p0 own"))
+	run, err := harness.Start(t.Context(), f.target(), env, parse(t, fmt.Sprintf("deadline %s\n setup\n #1 s0 search p0 own", deadline)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +162,7 @@ func stalls(t *testing.T, search func(context.Context, func() *pgx.Conn) error) 
 
 // TestStallServerAtWork: a statement that PostgreSQL works on moves, and so does one that waits for its lock.
 func TestStallServerAtWork(t *testing.T) {
-	run := stalls(t, func(ctx context.Context, open func() *pgx.Conn) error {
+	run := stalls(t, 300*time.Millisecond, func(ctx context.Context, open func() *pgx.Conn) error {
 		holder, waiter := open(), open()
 		holds := make(chan error, 1)
 		go func() {
@@ -179,7 +180,7 @@ func TestStallServerAtWork(t *testing.T) {
 
 // TestStallLock: whoever waits for a lock of a transaction that is idle waits for ever.
 func TestStallLock(t *testing.T) {
-	run := stalls(t, func(ctx context.Context, open func() *pgx.Conn) error {
+	run := stalls(t, time.Second, func(ctx context.Context, open func() *pgx.Conn) error {
 		holder, waiter := open(), open()
 		tx, err := holder.Begin(ctx)
 		if err != nil {
@@ -194,12 +195,12 @@ func TestStallLock(t *testing.T) {
 	})
 	check(t, "outcomes", outcomes(run), "hung")
 	check(t, "text", run.History.Entries[0].Response.Text,
-		"no answer within 300ms, and nothing moves any more; it answered once its context was cancelled")
+		"no answer within 1s, and nothing moves any more; it answered once its context was cancelled")
 }
 
 // TestStallCopy: a server that waits for its client's next message does not move.
 func TestStallCopy(t *testing.T) {
-	run := stalls(t, func(ctx context.Context, open func() *pgx.Conn) error {
+	run := stalls(t, time.Second, func(ctx context.Context, open func() *pgx.Conn) error {
 		conn := open()
 		if _, err := conn.Exec(ctx, `CREATE TABLE hst (a int)`); err != nil {
 			return err

@@ -133,8 +133,15 @@ func TestFrontCannotConnect(t *testing.T) {
 		t.Error("connected to nothing")
 	}
 	k.idle()
-	if _, failed := k.said(); len(failed) != 1 || !errors.Is(failed[0], broken) {
-		t.Errorf("failed: %v", failed)
+	// pgx dials again, to cancel what never began: whether it has by now is chance.
+	_, failed := k.said()
+	if len(failed) == 0 {
+		t.Error("nothing failed")
+	}
+	for _, err := range failed {
+		if !errors.Is(err, broken) {
+			t.Errorf("failed: %v", err)
+		}
 	}
 	for name, dial := range map[string]pgwire.DialFunc{"plain": nil, "warm": warm(t, 1).Dial} {
 		f, k := front(t, dial, nil)
