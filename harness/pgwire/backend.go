@@ -1,6 +1,7 @@
 package pgwire
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/binary"
 	"fmt"
@@ -48,6 +49,9 @@ func (k key) message() []byte {
 // maxAnswer bounds one message of the answer to a statement of ours.
 const maxAnswer = 1 << 16
 
+// answerSize is more than the answers to a reset are long.
+const answerSize = 1 << 10
+
 // run executes statements of ours, one after the other, on a backend that nobody has and that owes no
 // answer. Every answer must bear the name of the statement it is for. The last row's first column is
 // returned. An error means that the state of the backend is not known.
@@ -65,19 +69,23 @@ func (b *backend) run(until time.Time, statements ...string) (string, error) {
 		return "", err
 	}
 	var column string
+	from := bufio.NewReaderSize(b.conn, answerSize)
 	for _, sql := range statements {
-		if err := b.answer(sql, &column); err != nil {
+		if err := answer(from, sql, &column); err != nil {
 			return "", err
 		}
+	}
+	if from.Buffered() > 0 {
+		return "", fmt.Errorf("%w: more than the answer", errUnexpected)
 	}
 	return column, b.conn.SetDeadline(time.Time{})
 }
 
 // answer reads the answer to one statement.
-func (b *backend) answer(sql string, column *string) error {
+func answer(from io.Reader, sql string, column *string) error {
 	var head [headSize]byte
 	for named := false; ; {
-		if _, err := io.ReadFull(b.conn, head[:]); err != nil {
+		if _, err := io.ReadFull(from, head[:]); err != nil {
 			return err
 		}
 		n, err := frame(head[:])
@@ -88,7 +96,7 @@ func (b *backend) answer(sql string, column *string) error {
 			return fmt.Errorf("%w: of %d bytes", errUnexpected, n)
 		}
 		body := make([]byte, n-headSize)
-		if _, err := io.ReadFull(b.conn, body); err != nil {
+		if _, err := io.ReadFull(from, body); err != nil {
 			return err
 		}
 		switch head[0] {
