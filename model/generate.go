@@ -1,5 +1,7 @@
 package model
 
+import "slices"
+
 // Bounds say how large a drawn program may be.
 type Bounds struct {
 	MaxProjects int    // largest max_projects drawn
@@ -33,8 +35,10 @@ type drawer struct {
 	hot      int          // what operations are mostly about, from 1; 0: about any project
 	apart    bool         // operations of the race are mostly on another project than the one before
 	before   int          // its project, from 1; 0: none yet
+	edges    []int        // projects that two in three operations of the race are about
 	asked    QueryKind    // what searches ask,
 	curious  bool         // if not anything
+	late     bool         // what a cancelled operation has to clean up happens late
 }
 
 // Generate draws a program. The same draws give the same program.
@@ -176,6 +180,10 @@ func (d *drawer) anySession() int { return d.src.Int("session", 0, d.prog.Sessio
 func (d *drawer) anyProject() int {
 	if d.hot > 0 && d.src.Int("another", 0, 3) < 3 {
 		return d.hot - 1
+	}
+	if len(d.edges) > 1 && d.src.Int("at the edge", 0, 2) > 0 {
+		others := slices.DeleteFunc(slices.Clone(d.edges), func(p int) bool { return p == d.before-1 })
+		return others[d.src.Int("project", 0, len(others)-1)]
 	}
 	if d.before > 0 && d.prog.Projects > 1 && d.src.Int("the same", 0, 3) < 3 {
 		p := d.src.Int("project", 0, d.prog.Projects-2)

@@ -6,19 +6,20 @@ import "slices"
 // fill, empty and evict more often than where nothing races, and searches by look besides. There is no
 // cancel, since faults of the schedule cancel at a point, and no restart, which cannot race.
 var raceWeights = [kindEnd]int{
-	KindIndex: 40, KindSearch: 20, KindSwitch: 3, KindHold: 8, KindRelease: 12, KindStats: 3, KindDrop: 12,
+	KindIndex: 40, KindSearch: 20, KindSwitch: 3, KindHold: 8, KindRelease: 12, KindStats: 3, KindDrop: 14,
 }
 
 // What is drawn in tenths: pools, projects beyond them, and operations of the race. Most interleaving faults
 // show at one or two pools in two or three operations, and the fewer there are, the likelier is the one order
 // that shows it.
 var (
-	gatedPools = []int{1, 1, 1, 1, 1, 1, 1, 2, 2, 3}
+	gatedPools = []int{1, 1, 1, 1, 1, 2, 2, 2, 2, 3}
 	gatedSpare = []int{0, 0, 0, 0, 1, 1, 1, 1, 1, 2}
 	gatedRace  = []int{2, 2, 3, 3, 3, 3, 3, 4, 4, 5}
 )
 
 const (
+	gatedFiles    = 3 // most files of a repository in the setup: the fewer, the more cases a second
 	gatedSessions = 3 // most sessions, but for one program in ten
 	gatedNames    = 8 // one program in so many has names that could be mistaken: other modes look for that
 	gatedRetries  = 3 // draws of one operation of the race until one is possible
@@ -33,8 +34,8 @@ func (d *drawer) gated(b Bounds) Program {
 	d.prog.MaxProjects = min(d.tenths("max_projects", gatedPools), max(1, b.MaxProjects))
 	spare := d.tenths("projects", gatedSpare)
 	d.apart = d.src.Int("about several projects", 0, 1) == 1
-	if d.apart {
-		spare = max(1, spare)
+	if d.apart || d.prog.MaxProjects > 1 {
+		spare = max(1, spare) // what several pools are good for shows where one of them has to go
 	}
 	d.prog.Projects = max(1, min(b.Projects, d.prog.MaxProjects+spare))
 	race := b.Operations
@@ -52,6 +53,9 @@ func (d *drawer) gated(b Bounds) Program {
 	d.curious = d.src.Int("any question", 0, 3) == 3
 	d.asked = QueryKind(d.src.Int("shared", 0, 1)) // own or shared
 	d.prepare(b.Kinds == nil || slices.Contains(b.Kinds, KindRestart))
+	if d.apart {
+		d.edges = d.atEdge()
+	}
 	for i := range race {
 		d.raced(i)
 		if n := len(d.prog.Race); d.apart && n > 0 && d.prog.Race[n-1].TakesProject() {
@@ -78,15 +82,16 @@ func (d *drawer) racing(operations, most int) int {
 	return d.src.Int("sessions", least, sessions)
 }
 
-// prepare draws the setup: six projects of seven exist. Where there are more of them than pools the earlier ones
+// prepare draws the setup: all projects exist, or two of three. Where there are more of them than pools the earlier ones
 // are evicted again, and after a restart, in one program of eight, all: what races has then to make its pools. In
-// one program of eight there is a lease, in one of eight all sessions have an active project.
+// two programs of eight there is a lease, in one of eight all sessions have an active project.
 func (d *drawer) prepare(restarts bool) {
+	all := d.src.Int("all known", 0, 1) == 1
 	for p := range d.prog.Projects {
-		if d.swarm[KindIndex] > 0 && d.src.Int("known", 0, 6) > 0 {
+		if d.swarm[KindIndex] > 0 && (all || d.src.Int("known", 0, 2) > 0) {
 			d.revision++
 			d.prog.Setup = append(d.prog.Setup, Op{
-				ID: d.prog.Len() + 1, Kind: KindIndex, Project: p, Revision: d.revision, Files: d.src.Int("files", 1, drawnFiles),
+				ID: d.prog.Len() + 1, Kind: KindIndex, Project: p, Revision: d.revision, Files: d.src.Int("files", 1, gatedFiles),
 			})
 		}
 	}
@@ -94,7 +99,7 @@ func (d *drawer) prepare(restarts bool) {
 		d.append(&d.prog.Setup, Op{ID: d.prog.Len() + 1, Kind: KindRestart})
 	}
 	switch n := d.src.Int("ready", 0, 7); {
-	case n == 6 && d.swarm[KindHold] > 0:
+	case (n == 5 || n == 6) && d.swarm[KindHold] > 0:
 		d.append(&d.prog.Setup, Op{ID: d.prog.Len() + 1, Kind: KindHold})
 		d.swarm[KindRelease] *= 4
 	case n == 7 && d.swarm[KindSwitch] > 0:
@@ -105,6 +110,22 @@ func (d *drawer) prepare(restarts bool) {
 	if d.src.Int("setup", 0, 3) == 3 {
 		d.drawOp(&d.prog.Setup, d.anySession)
 	}
+}
+
+// atEdge returns the projects between which an eviction is decided: the one whose pool would have to go, and those that
+// have none; nothing where there is room for all.
+func (d *drawer) atEdge() []int {
+	resident := d.resident()
+	if len(resident) < d.prog.MaxProjects || d.prog.Projects == len(resident) {
+		return nil
+	}
+	edges := []int{resident[0]}
+	for p := range d.prog.Projects {
+		if !slices.Contains(resident, p) {
+			edges = append(edges, p)
+		}
+	}
+	return edges
 }
 
 // raced draws the ith operation of the race. The first one changes something, mostly; those after it often do the
@@ -135,10 +156,10 @@ func (d *drawer) ask(o *Op) {
 	}
 }
 
-// twin draws, for one program in six, the second operation of the race as the first one in another session, on the
+// twin draws, for one program in five, the second operation of the race as the first one in another session, on the
 // same project or on one drawn anew.
 func (d *drawer) twin() bool {
-	if d.prog.Sessions < 2 || len(d.prog.Race) != 1 || d.src.Int("twin", 0, 5) < 5 {
+	if d.prog.Sessions < 2 || len(d.prog.Race) != 1 || d.src.Int("twin", 0, 4) < 4 {
 		return false
 	}
 	o := d.prog.Race[0]

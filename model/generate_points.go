@@ -36,10 +36,11 @@ func (d *drawer) inCode(most Points) bool {
 		s.Kind = RandomWalk
 	}
 	if s.Kind == PCT {
-		s.Steps = EstimatePoints(d.prog)
-		for _, o := range d.prog.Race {
-			s.Steps += codePoints[s.Points][o.Kind]
+		of := pointsOf
+		for kind, n := range codePoints[s.Points] {
+			of[kind] += n
 		}
+		s.Steps = estimate(d.prog, of)
 	}
 	s.Seed = d.seed()
 	return true

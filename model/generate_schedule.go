@@ -9,6 +9,7 @@ const (
 	scheduleRandom   = scheduleExplicit + 10 // a random walk
 	schedulePCT2     = scheduleRandom + 1    // PCT for faults of depth 2
 	scheduleTwenty   = 20                    // the rest: PCT of depth 3
+	lateCleanups     = 3                     // one cancellation in so many is cleaned up late
 	drawnSeed        = 1<<30 - 1             // greatest seed of a strategy
 )
 
@@ -69,8 +70,52 @@ func (d *drawer) schedule(most Points) {
 	for range d.tenths("faults", drawnFaults) {
 		if at, ok := d.point(d.raceOp(), cancelledAt); ok {
 			d.prog.Schedule = append(d.prog.Schedule, Intervention{Kind: Fault, At: at, Fault: "cancel"})
+			if !d.late {
+				d.late = d.src.Int("late", 0, lateCleanups-1) == lateCleanups-1 && d.cleanedUpLate(at)
+			}
 		}
 	}
+}
+
+// cleanedUpLate has what a cancelled operation still has to do happen in the middle of another one: what goes
+// on on its behalf when its caller has long left meets whoever came after it. It takes two preemptions at the right
+// places, which no strategy makes often; so they replace it. It reports whether another one comes after it.
+func (d *drawer) cleanedUpLate(cancelled Point) bool {
+	var from Op
+	var others, same []Op // same: on the same project
+	for _, o := range d.prog.Race {
+		switch {
+		case o.ID == cancelled.Op:
+			from = o
+		case from.ID != 0 && o.Session != from.Session:
+			others = append(others, o)
+			if o.TakesProject() && o.Project == from.Project {
+				same = append(same, o)
+			}
+		}
+	}
+	if len(others) == 0 {
+		return false
+	}
+	if len(same) > 0 {
+		others = same
+	}
+	late := Point{Op: from.ID, Kind: AtMessage, Nth: 1}
+	if cancelled.Kind == AtMessage {
+		late.Nth = cancelled.Nth + 1
+	}
+	to := others[d.src.Int("in favour of", 0, len(others)-1)]
+	back, ok := d.point(to, preemptedAt)
+	if !ok {
+		return false
+	}
+	if messages := reach[d.state(to)][to.Kind][AtMessage]; messages > 1 {
+		back = Point{Op: to.ID, Kind: AtMessage, Nth: d.src.Int("nth", 2, messages)} // it has begun something by then
+	}
+	d.prog.Strategy = Strategy{}
+	d.prog.Schedule = append(slices.DeleteFunc(d.prog.Schedule, func(in Intervention) bool { return in.Kind == Preempt }),
+		Intervention{At: late, To: to.ID}, Intervention{At: back, To: from.ID})
+	return true
 }
 
 // atMessages draws a strategy, or preemptions, at messages and the like.
@@ -151,19 +196,13 @@ func (d *drawer) state(o Op) int {
 	if !o.TakesProject() || o.Project == Active {
 		return 1
 	}
-	known, resident := false, []int{}
+	known := false
 	for _, s := range d.prog.Setup {
-		switch {
-		case s.Kind == KindRestart:
-			resident = nil
-		case s.Kind == KindDrop:
-			known = known && s.Project != o.Project
-		case s.TakesProject():
-			known = known || s.Kind == KindIndex && s.Project == o.Project
-			resident = append(slices.DeleteFunc(resident, func(p int) bool { return p == s.Project }), s.Project)
+		if s.Project == o.Project {
+			known = s.Kind != KindDrop && (known || s.Kind == KindIndex)
 		}
 	}
-	switch warm := slices.Contains(resident[max(0, len(resident)-d.prog.MaxProjects):], o.Project); {
+	switch warm := slices.Contains(d.resident(), o.Project); {
 	case !known:
 		return 2
 	case warm && (d.prog.Projects <= d.prog.MaxProjects || o.ID == d.prog.Race[0].ID || d.src.Int("evicted", 0, 1) == 0):
@@ -172,19 +211,44 @@ func (d *drawer) state(o Op) int {
 	return 1
 }
 
+// resident returns the projects that have a pool after the setup, the least recently used first.
+func (d *drawer) resident() []int {
+	var resident []int
+	for _, s := range d.prog.Setup {
+		switch {
+		case s.Kind == KindRestart:
+			resident = nil
+		case s.Kind != KindDrop && s.TakesProject():
+			resident = append(slices.DeleteFunc(resident, func(p int) bool { return p == s.Project }), s.Project)
+		}
+	}
+	return resident[max(0, len(resident)-d.prog.MaxProjects):]
+}
+
 // pointsOf is about how many points an operation of each kind comes to.
 var pointsOf = [kindEnd]int{
 	KindIndex: 9, KindSearch: 4, KindHold: 4, KindRelease: 3, KindDrop: 8, KindStats: 1, KindSwitch: 1, KindCancel: 1,
 }
 
-// EstimatePoints returns about how many points the race of a program comes to, at least 1: among so many
-// PCT should spread its priority changes.
-func EstimatePoints(p Program) int {
-	n := 0
+// EstimatePoints returns about how many points the race of a program comes to while several sessions are at it,
+// at least 1: among so many PCT should spread its priority changes. One that comes when a single session is left
+// changes nothing, so those of the session that comes to the fewest are not counted.
+func EstimatePoints(p Program) int { return estimate(p, pointsOf) }
+
+func estimate(p Program, of [kindEnd]int) int {
+	sessions := map[int]int{}
 	for _, o := range p.Race {
 		if o.Kind < kindEnd {
-			n += pointsOf[o.Kind]
+			sessions[o.Session] += of[o.Kind]
 		}
 	}
-	return max(1, min(n, maxSteps))
+	sum, least := 0, maxSteps
+	for _, n := range sessions {
+		sum += n
+		least = min(least, n)
+	}
+	if len(sessions) > 1 {
+		sum -= least
+	}
+	return max(1, min(sum, maxSteps))
 }

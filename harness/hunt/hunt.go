@@ -82,7 +82,8 @@ type Finding struct {
 	Case          int           // number of the case that first showed it
 	Executions    int           // cases run when it was found
 	FoundAfter    time.Duration
-	Shrink        int  // executions spent on shrinking
+	Shrink        int // executions spent on shrinking
+	ShrinkTook    time.Duration
 	Minimal       bool // the shrinker came to an end within its budget
 	Reproduced    int  // of Trials, on databases made anew
 	Trials        int

@@ -208,7 +208,7 @@ func (h *hunt) shrink(ctx context.Context, p model.Program, f *Finding) model.Pr
 		opts.Until = func() bool { return time.Since(began) > h.o.ShrinkBudget }
 	}
 	res, err := shrink.Shrink(ctx, p, f.Fingerprint, run, opts)
-	f.Shrink = executions
+	f.Shrink, f.ShrinkTook = executions, time.Since(began)
 	if err != nil {
 		return p
 	}

@@ -26,7 +26,7 @@ func (s *shrinker) drop(opIDs ...int) bool {
 // tryProjected tries q, made from p by taking operations out of it, with p's schedule carried over in each way
 // there is. p is the current program.
 func (s *shrinker) tryProjected(p, q model.Program) bool {
-	for _, to := range []projection{toStart, dropped, toSamePoint} {
+	for _, to := range []projection{toStart, dropped, toSamePoint, through} {
 		if s.try(withSchedule(q, projected(p, q, to))) {
 			return true
 		}
@@ -71,6 +71,7 @@ const (
 	toStart     projection = iota // it happens at the start of its session's next operation
 	dropped                       // it goes, too
 	toSamePoint                   // it happens at the point of the same name of its session's next operation
+	through                       // it goes, too; what let the operation go on lets go on whom that one would have
 )
 
 // projected carries p's schedule over to q, which has some operations of p's race.
@@ -89,14 +90,14 @@ func projected(p, q model.Program, how projection) []model.Intervention {
 		return 0, false
 	}
 	var schedule []model.Intervention
-	for _, in := range p.Schedule {
+	for i, in := range p.Schedule {
 		at, ok := heir(in.At.Op)
 		if !ok {
 			continue
 		}
 		if at != in.At.Op {
 			switch {
-			case how == dropped, how == toStart && in.Kind == model.Fault:
+			case how == dropped, how == through, how == toStart && in.Kind == model.Fault:
 				continue
 			case how == toStart:
 				in.At.Kind, in.At.Nth = model.AtStart, 1
@@ -105,6 +106,10 @@ func projected(p, q model.Program, how projection) []model.Intervention {
 		}
 		if in.Kind == model.Preempt {
 			to, ok := heir(in.To)
+			if how == through {
+				to, ok = beyond(p.Schedule[i:], heir)
+				in.To = to
+			}
 			if !ok || to != in.To && how == dropped || to == in.At.Op {
 				continue
 			}
@@ -113,6 +118,22 @@ func projected(p, q model.Program, how projection) []model.Intervention {
 		schedule = append(schedule, in)
 	}
 	return merged(schedule)
+}
+
+// beyond returns whom the first of these preemptions lets go on or, if that operation is gone, whom the next one at that
+// operation does, and so on.
+func beyond(schedule []model.Intervention, heir func(int) (int, bool)) (int, bool) {
+	to := schedule[0].To
+	for _, in := range schedule[1:] {
+		if id, ok := heir(to); ok && id == to {
+			return to, true
+		}
+		if in.Kind == model.Preempt && in.At.Op == to {
+			to = in.To
+		}
+	}
+	id, ok := heir(to)
+	return to, ok && id == to
 }
 
 // merged joins a preemption with the next where the operation it lets go on would be preempted at once,

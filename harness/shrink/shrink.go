@@ -181,6 +181,7 @@ func passes() []pass {
 		{name: "mode", run: passMode},
 		{name: "chunks", run: passChunks},
 		{name: "interventions", run: passInterventions},
+		{name: "begin", run: passBegin},
 		{name: "max projects", run: passMaxProjects},
 		{name: "explicit", run: passExplicit},
 		{name: "projects", run: passProjects},

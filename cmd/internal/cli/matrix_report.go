@@ -42,7 +42,25 @@ type killJSON struct {
 	Others               []string `json:"others,omitempty"` // findings that the fault does not explain
 	Error                string   `json:"error,omitempty"`  // why it could not be built
 
+	Class    string     `json:"class"`
+	Searches []killedBy `json:"searches"` // one a seed that found it
+
 	Free *freeJSON `json:"free,omitempty"` // what the same programs came to, run free
+}
+
+// killedBy is a fault found from one seed.
+type killedBy struct {
+	Seed             uint64  `json:"seed"`
+	Fingerprint      string  `json:"fingerprint"`
+	Executions       int     `json:"executions"`
+	Seconds          float64 `json:"seconds"`
+	Operations       int     `json:"operations"`
+	Interventions    int     `json:"interventions"`
+	ShrinkExecutions int     `json:"shrink_executions"`
+	ShrinkSeconds    float64 `json:"shrink_seconds"`
+	Reproduced       int     `json:"reproduced"` // of Trials executions on databases made anew
+	Trials           int     `json:"trials"`
+	Program          string  `json:"program"` // the smallest found
 }
 
 // cleanJSON is the row of the service as it is.
@@ -123,9 +141,15 @@ func (r *row) report() killJSON {
 	if r.stale != nil {
 		j.Error = r.stale.Error()
 	}
+	j.Class, j.Searches = string(r.fault.Class), []killedBy{}
 	families := map[string]int{}
 	for _, k := range r.kills {
 		families[k.Violation.Invariant]++
+		j.Searches = append(j.Searches, killedBy{
+			Seed: k.seed, Fingerprint: k.Fingerprint, Executions: k.Executions, Seconds: k.FoundAfter.Seconds(),
+			Operations: k.Operations, Interventions: k.Interventions, ShrinkExecutions: k.Shrink, ShrinkSeconds: k.ShrinkTook.Seconds(),
+			Reproduced: k.Reproduced, Trials: k.Trials, Program: k.Program.String(),
+		})
 		if !slices.Contains(j.Fingerprints, k.Fingerprint) {
 			j.Fingerprints = append(j.Fingerprints, k.Fingerprint)
 		}

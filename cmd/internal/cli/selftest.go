@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -28,6 +29,7 @@ type selftestFlags struct {
 	postgres     string
 	out          string
 	json         bool
+	markdown     string
 }
 
 func newSelftest(s streams) *cobra.Command {
@@ -52,6 +54,7 @@ Exit codes: 0 every fault found from every seed and nothing found in the clean s
 		Example: `  tenantstorm selftest
   tenantstorm selftest --fault get-no-touch --fault cap-lazy --seeds 10 --budget 1m
   tenantstorm selftest --seeds 1 --budget 10s --json
+  tenantstorm selftest --seeds 20 --budget 1m --markdown kill-matrix.md
   tenantstorm selftest --enumerate --fault cap-lazy
   tenantstorm selftest --compare-free --cases 2000 --fault delete-then-insert`,
 		Args: noArgs,
@@ -71,6 +74,7 @@ Exit codes: 0 every fault found from every seed and nothing found in the clean s
 	flags.BoolVar(&f.compareFree, "compare-free", false, "run the programs drawn for each interleaving fault free as well, --cases of them, and compare")
 	flags.StringVar(&f.out, "out", "", "`directory` for repros, a folder a fault and seed (default: none are written)")
 	flags.BoolVar(&f.json, "json", false, "print the outcome as JSON; progress goes to stderr")
+	flags.StringVar(&f.markdown, "markdown", "", "also write the outcome to this `file`, as Markdown, with the figures of shrinking")
 	return cmd
 }
 
@@ -92,6 +96,14 @@ func (f *selftestFlags) check() (err error) {
 	}
 	if err := checkFolder("--out", f.out); err != nil {
 		return err
+	}
+	if f.markdown != "" {
+		if f.enumerate {
+			return errors.New("--markdown and --enumerate: choose one; nothing is searched for where programs are enumerated")
+		}
+		if err := checkFolder("--markdown", filepath.Dir(f.markdown)); err != nil {
+			return err
+		}
 	}
 	if f.most, err = f.worker.reach(len(f.worker.patterns(true)) > 0); err != nil {
 		return err
@@ -166,6 +178,9 @@ func (f *selftestFlags) run(ctx context.Context, s streams) (err error) {
 		err = printJSON(s.out, report)
 	} else {
 		err = printMatrix(s.out, report)
+	}
+	if f.markdown != "" {
+		err = errors.Join(err, writeMatrix(f.markdown, report, f, env.source))
 	}
 	if err := errors.Join(err, stopped, m.unbuilt()); err != nil {
 		return err
