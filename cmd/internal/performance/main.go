@@ -11,6 +11,8 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -34,6 +36,13 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	if len(args) > 0 && args[0] == indexCommand {
+		if err := indexOnce(ctx, os.Stdin, stdout); err != nil {
+			fmt.Fprintln(stderr, "performance: index:", err)
+			return 2
+		}
+		return 0
+	}
 	o, err := parse(args, stderr)
 	if errors.Is(err, flag.ErrHelp) {
 		return 0
@@ -54,6 +63,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}
 	return 0
 }
+
+// documents are the files that are written.
+var documents = []string{"skeleton.md", "gate-cost.md", "shrinkers.md", "service.md"}
 
 // options say how long to measure and where to write.
 type options struct {
@@ -76,7 +88,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.DurationVar(&o.round, "round", 3*time.Second, "how long one round of what is counted per second takes")
 	flags.DurationVar(&o.soak, "soak", time.Minute, "how long the service as it is runs free")
 	flags.IntVar(&o.long, "long", 100_000, "how many operations of long programs run on the service as it is")
-	flags.StringVar(&o.only, "only", "", "write this `document` only: skeleton.md or gate.md")
+	flags.StringVar(&o.only, "only", "", "write this `document` only: "+strings.Join(documents, ", "))
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
@@ -86,7 +98,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		err = errors.New("takes no arguments, only flags")
 	case o.rounds < 1 || o.round <= 0 || o.soak <= 0 || o.long < 1:
 		err = errors.New("-rounds, -round, -soak and -long must be above zero")
-	case o.only != "" && o.only != "skeleton.md" && o.only != "gate.md":
+	case o.only != "" && !slices.Contains(documents, o.only):
 		err = fmt.Errorf("-only %s: there is no such document", o.only)
 	}
 	if err != nil {
@@ -137,8 +149,12 @@ func measure(ctx context.Context, o options, stdout io.Writer) (missed []string,
 			{"cases", l.cases}, {"searches", l.searches}, {"providers", l.providers}, {"reset", l.reset},
 			{"checkers", l.checkers}, {"warm backends", l.warm}, {"clean service", l.clean}, {"long programs", l.long},
 		}},
-		{document{file: "gate.md", title: "What the gate costs"}, []part{
+		{document{file: "gate-cost.md", title: "What the gate costs"}, []part{
 			{"gated cases", l.gated}, {"small race", l.smallRaces}, {"messages", l.messages},
+		}},
+		{document{file: "shrinkers.md", title: "What shrinking costs, by two shrinkers"}, []part{{"shrinkers", l.shrinkers}}},
+		{document{file: "service.md", title: "What the reference service costs"}, []part{
+			{"indexing again", l.reindex}, {"searching while others index", l.loaded}, {"resident pool", l.hits}, {"memory", l.growth},
 		}},
 	} {
 		d.machine, d.rounds = describe(report), o.rounds
