@@ -41,9 +41,10 @@ selftest: build ## search for every seeded fault from one seed, 10 s each, and i
 	@$(setup_postgres)
 	@$(BIN)/tenantstorm selftest --seeds 1 --budget 10s $(ARGS)
 
-kill-matrix: build ## the same from ten seeds, a minute each, written to docs/performance/kill-matrix.md: takes an hour or so (OUT=file ARGS='--fault id --json')
+kill-matrix: build ## the same from ten seeds, a minute each, written to docs/performance/: takes an hour or so (OUT=dir ARGS='--seeds 20')
 	@$(setup_postgres)
-	@$(BIN)/tenantstorm selftest --seeds 10 --budget 1m --markdown $(or $(OUT),docs/performance/kill-matrix.md) $(ARGS)
+	@$(BIN)/tenantstorm selftest --seeds 10 --budget 1m --class sequential --markdown $(or $(OUT),docs/performance)/kill-matrix.md $(ARGS)
+	@$(BIN)/tenantstorm selftest --seeds 10 --budget 1m --class interleaving,fault --markdown $(or $(OUT),docs/performance)/kill-matrix-races.md $(ARGS)
 
 determinism: build ## find interleavings and replay each with its steps compared, another process keeping a core busy (TIMES=1000 SCHEDULES=50 ARGS='--seeds 5')
 	@$(setup_postgres)

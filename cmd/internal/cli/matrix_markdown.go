@@ -95,9 +95,12 @@ func writeShrinking(b *strings.Builder, r matrixJSON) {
 	var all, few, more []killedBy
 	largest, at, most := 0.0, 0, 0
 	for _, k := range r.Faults {
-		programs := map[string]bool{}
+		programs := map[string]map[string]bool{} // by fingerprint
 		for _, s := range k.Searches {
-			programs[s.Program] = true
+			if programs[s.Fingerprint] == nil {
+				programs[s.Fingerprint] = map[string]bool{}
+			}
+			programs[s.Fingerprint][s.Program] = true
 			all = append(all, s)
 			if k.MinimumOperations <= small {
 				few = append(few, s)
@@ -109,7 +112,9 @@ func writeShrinking(b *strings.Builder, r matrixJSON) {
 			}
 			largest = max(largest, k.ratio(s))
 		}
-		most = max(most, len(programs))
+		for _, of := range programs {
+			most = max(most, len(of))
+		}
 	}
 	if len(all) == 0 {
 		return
@@ -119,7 +124,7 @@ func writeShrinking(b *strings.Builder, r matrixJSON) {
 	fmt.Fprintf(b, "\n## Shrinking\n\n| figure | measured |\n|---|---|\n")
 	fmt.Fprintf(b, "| shrunk to the size of the known minimum | %d of %d (%.1f %%) |\n", at, len(all), 100*float64(at)/float64(len(all)))
 	fmt.Fprintf(b, "| largest shrunk size over the minimum | %.2f |\n", largest)
-	fmt.Fprintf(b, "| most smallest programs of one fault | %d |\n", most)
+	fmt.Fprintf(b, "| most smallest programs of one fault and fingerprint | %d |\n", most)
 	fmt.Fprintf(b, "| executions to shrink, minimum of up to %d operations | median %d, p95 %d |\n", small, halfway(few, executions), quantile(few, 0.95, executions))
 	if len(more) > 0 {
 		fmt.Fprintf(b, "| executions to shrink, minimum of more operations | median %d, p95 %d |\n", halfway(more, executions), quantile(more, 0.95, executions))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,6 +17,7 @@ import (
 
 type selftestFlags struct {
 	faults       []string
+	classes      []string
 	seeds        int
 	seed         uint64
 	budget       time.Duration
@@ -54,7 +56,7 @@ Exit codes: 0 every fault found from every seed and nothing found in the clean s
 		Example: `  tenantstorm selftest
   tenantstorm selftest --fault get-no-touch --fault cap-lazy --seeds 10 --budget 1m
   tenantstorm selftest --seeds 1 --budget 10s --json
-  tenantstorm selftest --seeds 20 --budget 1m --markdown kill-matrix.md
+  tenantstorm selftest --class sequential --seeds 20 --budget 1m --markdown kill-matrix.md
   tenantstorm selftest --enumerate --fault cap-lazy
   tenantstorm selftest --compare-free --cases 2000 --fault delete-then-insert`,
 		Args: noArgs,
@@ -62,6 +64,7 @@ Exit codes: 0 every fault found from every seed and nothing found in the clean s
 	}
 	flags := cmd.Flags()
 	flags.StringSliceVar(&f.faults, "fault", nil, "`id` of a fault, see list-faults; may be given often (default: all but those of class load)")
+	flags.StringSliceVar(&f.classes, "class", nil, "only faults of this `class`: "+strings.Join(classNames(), ", ")+"; may be given often")
 	flags.IntVar(&f.seeds, "seeds", 3, "how many seeds to search from")
 	flags.Uint64Var(&f.seed, "seed", 1, "the first of the seeds")
 	flags.DurationVar(&f.budget, "budget", 10*time.Second, "how long to search for a fault from one seed; shrinking comes on top")
@@ -94,6 +97,11 @@ func (f *selftestFlags) check() (err error) {
 	case f.shrinkBudget < 0:
 		return fmt.Errorf("--shrink-budget %v: must not be below zero", f.shrinkBudget)
 	}
+	for _, c := range f.classes {
+		if !slices.Contains(classNames(), c) {
+			return fmt.Errorf("--class %s: unknown; known: %s", shown(c), strings.Join(classNames(), ", "))
+		}
+	}
 	if err := checkFolder("--out", f.out); err != nil {
 		return err
 	}
@@ -112,8 +120,25 @@ func (f *selftestFlags) check() (err error) {
 	return err
 }
 
+// classNames are the classes of faults that can be searched for.
+func classNames() []string {
+	return []string{string(seeded.Sequential), string(seeded.Interleaving), string(seeded.Injected)}
+}
+
 // chosen returns the faults to search for, each once.
 func (f *selftestFlags) chosen() ([]seeded.Fault, error) {
+	faults, err := f.named()
+	if len(f.classes) > 0 {
+		faults = slices.DeleteFunc(faults, func(fault seeded.Fault) bool { return !slices.Contains(f.classes, string(fault.Class)) })
+		if err == nil && len(faults) == 0 {
+			err = errors.New("--fault: none of them is of a class that --class names")
+		}
+	}
+	return faults, err
+}
+
+// named returns the faults that --fault names, or all.
+func (f *selftestFlags) named() ([]seeded.Fault, error) {
 	var faults []seeded.Fault
 	if len(f.faults) == 0 {
 		for _, fault := range seeded.List() {

@@ -6,10 +6,9 @@ import (
 	"flag"
 	"fmt"
 	"runtime"
-	"testing"
 	"time"
 
-	"pgregory.net/rapid"
+	"pgregory.net/rapid" //nolint:depguard // its shrinker is what is measured
 
 	"github.com/tenantstorm/tenantstorm/fixtures/postgres"
 	"github.com/tenantstorm/tenantstorm/fixtures/seeded"
@@ -175,7 +174,7 @@ func (m *memory) execute(p model.Program, text string) *model.Program {
 
 // byRapid lets rapid draw, find and shrink.
 func (m *memory) byRapid(bounds model.Bounds, seed uint64) error {
-	if !testing.Testing() && flag.Lookup("rapid.seed") == nil {
+	if flag.Lookup("rapid.seed") == nil {
 		return errors.New("rapid's flags are not there")
 	}
 	for name, value := range map[string]string{
