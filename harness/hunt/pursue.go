@@ -163,7 +163,7 @@ const (
 
 // quickDeadline is how long a candidate may take while a hang is being shrunk. Only what shows with
 // the program's own deadline, too, is reported.
-const quickDeadline = 700 * time.Millisecond
+const quickDeadline = 250 * time.Millisecond
 
 func (h *hunt) shrink(ctx context.Context, p model.Program, f *Finding) model.Program {
 	hang := f.Violation.Invariant == "progress"
