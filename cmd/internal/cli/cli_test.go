@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/xml"
 	"errors"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -97,7 +98,7 @@ func TestMatrixReport(t *testing.T) {
 		return kill{Finding: hunt.Finding{Fingerprint: fingerprint, Violation: check.Violation{Invariant: family},
 			Executions: executions, FoundAfter: time.Duration(executions) * time.Second, Operations: operations, Shrink: 10 * executions}}
 	}
-	fault := seeded.Fault{ID: "f", Operations: 3}
+	fault := seeded.Fault{ID: "f", Class: seeded.Sequential, Operations: 3}
 	clean := hunt.Summary{Verdict: check.Inconclusive, Executions: 5, Operations: 50} // too little of some family
 	accused := hunt.Summary{Verdict: check.Fail, Executions: 5, Operations: 50, Findings: []hunt.Finding{{Fingerprint: "lru/order/stats"}}}
 	stray := hunt.Summary{Verdict: check.Inconclusive, Executions: 5, Unconfirmed: []string{"x"}}
@@ -124,12 +125,49 @@ func TestMatrixReport(t *testing.T) {
 	m := &matrix{flags: &selftestFlags{seeds: 3}, rows: []*row{all}, tries: []hunt.Summary{clean, accused}}
 	got := m.report(false)
 	want := killJSON{ID: "f", Found: 3, Tried: 3, Invariant: "lru", Fingerprints: []string{"errors/x/y", "lru/cap/stats", "lru/order/stats"},
-		Executions: 4, Seconds: 4, Operations: 3, MinimumOperations: 3, AtMinimum: 2, ShrinkExecutions: 40}
+		Executions: 4, Seconds: 4, Operations: 3, MinimumOperations: 3, AtMinimum: 2, ShrinkExecutions: 40,
+		Class: string(seeded.Sequential)}
+	for _, k := range all.kills {
+		want.Searches = append(want.Searches, killedBy{Fingerprint: k.Fingerprint, Executions: k.Executions, Seconds: k.FoundAfter.Seconds(),
+			Operations: k.Operations, ShrinkExecutions: k.Shrink, Program: k.Program.String()})
+	}
 	if diff := cmp.Diff(want, got.Faults[0]); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if c := got.Clean; c.Operations != 100 || c.Executions != 10 || c.Findings != 1 || c.Tried != 2 {
 		t.Errorf("%+v", c)
+	}
+	path := filepath.Join(t.TempDir(), "matrix.md")
+	if err := writeMatrix(path, got, &selftestFlags{seeds: 3, seed: 1, budget: time.Minute}, "PostgreSQL 15"); err != nil {
+		t.Fatal(err)
+	}
+	page := string(readFile(t, path))
+	for _, line := range []string{
+		"| f | 3/3 | errors/x/y, lru/cap/stats, lru/order/stats | 4 | 4.0 | 3 (3) | 0 (0) | 2/3 | 1.33 | 1 | 40, 0.0 |",
+		"| shrunk to the size of the known minimum | 2 of 3 (66.7 %) |",
+		"| executions to shrink, minimum of up to 6 operations | median 40, p95 90 |",
+		"10 cases, 100 operations, 1 finding in 0 s of search.",
+	} {
+		if !strings.Contains(page, line+"\n") {
+			t.Errorf("no line %q in\n%s", line, page)
+		}
+	}
+}
+
+// TestQuantile: the smallest value that so many do not exceed.
+func TestQuantile(t *testing.T) {
+	var of []killedBy
+	for n := range 20 {
+		of = append(of, killedBy{ShrinkExecutions: 20 - n})
+	}
+	value := func(s killedBy) int { return s.ShrinkExecutions }
+	for part, want := range map[float64]int{0.5: 10, 0.95: 19, 1: 20, 0.01: 1} {
+		if got := quantile(of, part, value); got != want {
+			t.Errorf("%v: %d, want %d", part, got, want)
+		}
+	}
+	if got := quantile(nil, 0.5, value); got != 0 {
+		t.Errorf("of none: %d", got)
 	}
 }
 
