@@ -46,9 +46,9 @@ kill-matrix: build ## the same from ten seeds, a minute each, written to docs/pe
 	@$(BIN)/tenantstorm selftest --seeds 10 --budget 1m --class sequential --markdown $(or $(OUT),docs/performance)/kill-matrix.md $(ARGS)
 	@$(BIN)/tenantstorm selftest --seeds 10 --budget 1m --class interleaving,fault --markdown $(or $(OUT),docs/performance)/kill-matrix-races.md $(ARGS)
 
-determinism: build ## find interleavings and replay each with its steps compared, another process keeping a core busy (TIMES=1000 SCHEDULES=50 ARGS='--seeds 5')
+determinism: build ## find interleavings and replay each with its steps compared, another process keeping a core busy (TIMES=1000 SCHEDULES=50 FAULTS='dup-create late-cancel' ARGS='--seeds 5')
 	@$(setup_postgres)
-	@BIN=$(BIN) TIMES=$(or $(TIMES),1000) SCHEDULES=$(or $(SCHEDULES),50) bash .ci/determinism $(ARGS)
+	@BIN=$(BIN) TIMES=$(or $(TIMES),1000) SCHEDULES=$(or $(SCHEDULES),50) FAULTS='$(FAULTS)' bash .ci/determinism $(ARGS)
 
 lint: ## run the linter, at the version pinned in .ci/lint
 	@sh .ci/golangci-lint run $(PACKAGES)
