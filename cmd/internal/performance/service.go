@@ -35,6 +35,7 @@ const (
 	serviceRounds = 3 // of what takes seconds
 	indexers      = 3
 	searchers     = 10
+	indexedFiles  = 200 // of a project that is indexed meanwhile
 )
 
 // files is a generated repository, in memory.
@@ -143,7 +144,7 @@ func (l *lab) loaded(ctx context.Context) (s section, err error) {
 	s.title = "Searching while others index"
 	s.text = fmt.Sprintf("%d clients search a project of %s files, words of it drawn by chance; then the same while %d sessions each index a project "+
 		"of %s files over and over (%d indexes ended in the time). p95 of all searches of a round; medians of %d rounds.",
-		searchers, whole(serviceFiles), indexers, whole(serviceFiles/10), written, len(quiet))
+		searchers, whole(serviceFiles), indexers, whole(indexedFiles), written, len(quiet))
 	s.table.row("", "p95, ms", "min – max", "÷ quiet")
 	s.table.row("quiet", number(quiet.median()), quiet.span(), "1.00")
 	s.table.row("while others index", number(busy.median()), busy.span(), number(times.median()))
@@ -206,7 +207,7 @@ func indexOver(ctx context.Context, svc *codesearch.Service, project int) (n int
 	client := svc.NewSession()
 	for ; ; n++ {
 		_, err := client.Index(ctx, codesearch.IndexRequest{
-			Project: projectName(project), FS: files(serviceFiles/10, uint64(n)), Mode: codesearch.Full,
+			Project: projectName(project), FS: files(indexedFiles, uint64(n)), Mode: codesearch.Full,
 		})
 		if ctx.Err() != nil {
 			return n, nil
