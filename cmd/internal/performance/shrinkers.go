@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"runtime"
+	"testing" //nolint:depguard // rapid asks it whether a test is to be short
 	"time"
 
 	"pgregory.net/rapid" //nolint:depguard // its shrinker is what is measured
@@ -22,7 +23,7 @@ import (
 var comparedFaults = []string{"get-no-touch", "bad-last-used", "evict-closes-inuse", "dup-create", "delete-then-insert"}
 
 const (
-	comparedSeeds = 2                // of each fault
+	comparedSeeds = 1                // of each fault
 	shrinkTime    = 30 * time.Second // that either shrinker may take, rapid's default
 	drawnChecks   = "5000"           // programs that rapid may draw until one fails
 )
@@ -176,6 +177,10 @@ func (m *memory) execute(p model.Program, text string) *model.Program {
 func (m *memory) byRapid(bounds model.Bounds, seed uint64) error {
 	if flag.Lookup("rapid.seed") == nil {
 		return errors.New("rapid's flags are not there")
+	}
+	testing.Init() // may be called more than once
+	if err := flag.CommandLine.Parse(nil); err != nil {
+		return err
 	}
 	for name, value := range map[string]string{
 		"rapid.seed": fmt.Sprint(seed), "rapid.checks": drawnChecks, "rapid.shrinktime": shrinkTime.String(), "rapid.nofailfile": "true",
