@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"runtime"
 	"slices"
@@ -146,9 +147,5 @@ func quantile[T int | float64](of []killedBy, part float64, value func(killedBy)
 		return 0
 	}
 	slices.Sort(values)
-	at := int(part * float64(len(values)))
-	if float64(at) == part*float64(len(values)) && at > 0 {
-		at--
-	}
-	return values[min(at, len(values)-1)]
+	return values[max(0, int(math.Ceil(part*float64(len(values))))-1)]
 }

@@ -182,8 +182,8 @@ func part(h io.Writer, name string, data []byte) {
 	h.Write(data) //nolint:errcheck // a hash's Write returns no error
 }
 
-// goOutput runs a go command that dies with ctx.
-func goOutput(ctx context.Context, dir string, args ...string) ([]byte, error) {
+// GoCommand returns a go command that dies with ctx, its compilers and linkers with it.
+func GoCommand(ctx context.Context, dir string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -195,6 +195,12 @@ func goOutput(ctx context.Context, dir string, args ...string) ([]byte, error) {
 		return err
 	}
 	cmd.WaitDelay = 5 * time.Second // for a pipe that something outside the group keeps open
+	return cmd
+}
+
+// goOutput runs a go command and returns what it prints.
+func goOutput(ctx context.Context, dir string, args ...string) ([]byte, error) {
+	cmd := GoCommand(ctx, dir, args...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
