@@ -14,17 +14,17 @@ import (
 
 // backend is a server connection and what is needed to hand it to another client.
 type backend struct {
-	conn      net.Conn
-	ident     string // network, address and startup message: only a client with the same may have it
-	user      string
-	database  string // the database's name, as the startup message gives it, or PostgreSQL takes it
-	startup   []byte // what the server said from AuthenticationOk to ReadyForQuery
-	sasl      []byte // how the server asked for a password; nil means it did not
-	key       key    // the server's own
-	epoch     uint64 // of Warm, when the server was dialled
-	unfit     bool   // it has something that no reset takes away
-	cancelled bool   // a cancel has been sent to it, and may come late; Warm's mutex guards it
-	verifier  *verifier
+	conn     net.Conn
+	ident    string // network, address and startup message: only a client with the same may have it
+	user     string
+	database string // the database's name, as the startup message gives it, or PostgreSQL takes it
+	startup  []byte // what the server said from AuthenticationOk to ReadyForQuery
+	sasl     []byte // how the server asked for a password; nil means it did not
+	key      key    // the server's own
+	epoch    uint64 // of Warm, when the server was dialled
+	unfit    bool   // it has something that no reset takes away
+	cancels  int    // requests to cancel it that the server may still be about to act on; Warm's mutex guards it
+	verifier *verifier
 }
 
 // key identifies a backend to a CancelRequest.

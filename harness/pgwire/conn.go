@@ -3,6 +3,7 @@ package pgwire
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"sync"
@@ -42,7 +43,8 @@ type conn struct {
 	eof      bool   // after in there is nothing
 	pending  []byte // what the server said in its greeting, until a message is whole
 	backend  *backend
-	key      key // the client's own
+	cancels  *backend // which this connection is there to cancel, until the server has acted on that
+	key      key      // the client's own
 	proof    *proof
 	talk     exchange
 	looks    bool // a statement of this client's looks for databases, and may be used again
@@ -174,6 +176,9 @@ func (c *conn) Read(p []byte) (int, error) {
 			n, err = c.greet(p, n, err)
 		case !raw:
 			c.talk.received(p[:n])
+		case c.cancels != nil && errors.Is(err, io.EOF):
+			c.w.acted(c.cancels)
+			c.cancels = nil
 		}
 		c.mu.Unlock()
 		if n > 0 || err != nil {

@@ -246,21 +246,28 @@ func TestSomebodyReadsWhileTheClientTerminates(t *testing.T) {
 // cancel sends a CancelRequest through w and returns when the server has acted on it.
 func cancel(t *testing.T, w *pgwire.Warm, pid uint32, secret []byte) {
 	t.Helper()
+	conn := requestCancel(t, w, pid, secret)
+	defer conn.Close()
+	if n, err := conn.Read(make([]byte, 1)); n != 0 || !errors.Is(err, io.EOF) {
+		t.Fatalf("a cancel is answered with %d bytes, %v", n, err)
+	}
+}
+
+// requestCancel sends a CancelRequest through w, and returns the connection on which it went.
+func requestCancel(t *testing.T, w *pgwire.Warm, pid uint32, secret []byte) net.Conn {
+	t.Helper()
 	cfg := config(t, w, socket(t))
 	conn, err := w.Dial(t.Context(), "unix", fmt.Sprintf("%s/.s.PGSQL.%d", cfg.Host, cfg.Port))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
 	msg := binary.BigEndian.AppendUint32(nil, uint32(12+len(secret)))
 	msg = binary.BigEndian.AppendUint32(msg, 80877102)
 	msg = append(binary.BigEndian.AppendUint32(msg, pid), secret...)
 	if _, err := conn.Write(msg); err != nil {
 		t.Fatal(err)
 	}
-	if n, err := conn.Read(make([]byte, 1)); n != 0 || !errors.Is(err, io.EOF) {
-		t.Fatalf("a cancel is answered with %d bytes, %v", n, err)
-	}
+	return conn
 }
 
 func TestCancelReachesItsOwnOnly(t *testing.T) {
@@ -305,7 +312,26 @@ func TestCancelReachesItsOwnOnly(t *testing.T) {
 		t.Errorf("a cancel with its own key: %v", err)
 	}
 	disconnect(t, second)
-	counts(t, w, 0, 1) // another cancel may still be on its way
+	counts(t, w, 1, 1)
+	third := connect(t, w, socket(t))
+	if third.PgConn().PID() != oldPID {
+		t.Error("a backend that was cancelled is not kept, though the request has been acted on")
+	}
+	exec(t, third, "SELECT pg_sleep(0.01)") // nothing of the request is left
+	exec(t, other, fmt.Sprintf("SELECT pg_advisory_unlock(%d)", lock))
+}
+
+// TestCancelUnderWay is about a request of which nobody has seen the end: it may still come.
+func TestCancelUnderWay(t *testing.T) {
+	t.Parallel()
+	w := warm(t, 2)
+	conn := connect(t, w, socket(t))
+	request := requestCancel(t, w, conn.PgConn().PID(), conn.PgConn().SecretKey())
+	if err := request.Close(); err != nil {
+		t.Fatal(err)
+	}
+	disconnect(t, conn)
+	counts(t, w, 0, 0)
 }
 
 func TestContextEndsAQuery(t *testing.T) {

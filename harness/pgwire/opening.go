@@ -161,12 +161,13 @@ func (c *conn) cancel(size int) error {
 		return fmt.Errorf("%w: a short cancel request", errUnexpected)
 	}
 	c.raw = true
-	k, ok := c.w.target(key{binary.BigEndian.Uint32(c.out[8:]), string(c.out[12:size])})
+	k, of, ok := c.w.target(key{binary.BigEndian.Uint32(c.out[8:]), string(c.out[12:size])})
 	if !ok {
 		c.phase, c.eof = proving, true
 		c.out = nil
 		return nil
 	}
+	c.cancels = of
 	msg := binary.BigEndian.AppendUint32(nil, uint32(12+len(k.secret)))
 	msg = append(msg, c.out[4:8]...)
 	msg = binary.BigEndian.AppendUint32(msg, k.pid)

@@ -23,8 +23,10 @@ type DialFunc = func(ctx context.Context, network, address string) (net.Conn, er
 // connection. Each client gets a secret of its own in its backend key, so a cancel that comes late
 // cannot hit whoever has the backend next; the process id is the real one.
 //
-// A backend is kept only if its client ended with Terminate and had read every answer, if nobody asked
-// to cancel anything on it, and if it answers the reset exactly as expected. It is given to a client
+// A backend is kept only if its client ended with Terminate and had read every answer, if no request to
+// cancel something on it is under way, and if it answers the reset exactly as expected. Such a request is over when
+// its connection has come to its end: PostgreSQL has signalled the backend by then, and a signal is
+// taken before anything that is sent afterwards, and ignored by a backend that waits for its client. It is given to a client
 // with the same startup message only. Where the server asked the first for its password, Warm asks the
 // next ones, and judges them by what pg_authid says; only for a role that may read it (a superuser), and
 // only with SCRAM, are such backends kept. With TLS nothing can be seen, and nothing is kept.
@@ -165,7 +167,7 @@ func (w *Warm) keeps(b *backend) bool {
 
 // keepable wants the mutex held.
 func (w *Warm) keepable(b *backend) bool {
-	return !w.closed && w.most > 0 && !b.unfit && !b.cancelled && b.epoch == w.epoch && b.startup != nil
+	return !w.closed && w.most > 0 && !b.unfit && b.cancels == 0 && b.epoch == w.epoch && b.startup != nil
 }
 
 // leave ends the kept backends that a batch of messages concerns: it may be about to drop their database,
@@ -212,19 +214,26 @@ func (w *Warm) forget(k key) {
 }
 
 // target translates the key of a CancelRequest. A key of ours becomes the server's own, and its backend
-// will not be kept, as nobody can tell when the cancel arrives; ok is false when its client is gone. A
-// key that is none of ours is the server's, seen by a client through TLS, and stays as it is.
-func (w *Warm) target(k key) (_ key, ok bool) {
+// is not kept before acted; ok is false when its client is gone. A key that is none of ours is the
+// server's, seen by a client through TLS, and stays as it is.
+func (w *Warm) target(k key) (_ key, of *backend, ok bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if b := w.keys[k]; b != nil {
-		b.cancelled = true
-		return b.key, true
+		b.cancels++
+		return b.key, b, true
 	}
 	if len(k.secret) == 4 {
 		if n := binary.BigEndian.Uint32([]byte(k.secret)); n >= 1 && n <= w.minted {
-			return key{}, false
+			return key{}, nil, false
 		}
 	}
-	return k, true
+	return k, nil, true
+}
+
+// acted notes that the server has acted on a request to cancel what a backend does.
+func (w *Warm) acted(on *backend) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	on.cancels--
 }
