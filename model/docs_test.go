@@ -120,7 +120,7 @@ func TestDocumentedWords(t *testing.T) {
 	for _, k := range model.PointKinds() {
 		want = append(want, "| `"+k.String())
 	}
-	for _, k := range []model.StrategyKind{model.RunToBlock, model.RandomWalk, model.PCT} {
+	for _, k := range []model.StrategyKind{model.RunToBlock, model.RandomWalk, model.PCT, model.POS} {
 		want = append(want, "| `strategy "+k.String())
 	}
 	for _, f := range model.Faults {

@@ -6,7 +6,7 @@ import "slices"
 // fill, empty and evict more often than where nothing races, and searches by look besides. There is no
 // cancel, since faults of the schedule cancel at a point, and no restart, which cannot race.
 var raceWeights = [kindEnd]int{
-	KindIndex: 40, KindSearch: 20, KindSwitch: 3, KindHold: 8, KindRelease: 12, KindStats: 3, KindDrop: 14,
+	KindIndex: 40, KindSearch: 20, KindSwitch: 3, KindHold: 8, KindRelease: 12, KindStats: 3, KindDrop: 12,
 }
 
 // What is drawn in tenths: pools, projects beyond them, and operations of the race. Most interleaving faults

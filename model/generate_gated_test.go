@@ -48,8 +48,9 @@ func checkSchedule(t rapid.TB, p model.Program) {
 			t.Fatalf("%s cannot happen in\n%s", in, p)
 		}
 	}
-	if p.Strategy.Kind == model.PCT && p.Strategy.Steps != model.EstimatePoints(p) {
-		t.Fatalf("%s, not %d steps, in\n%s", p.Strategy, model.EstimatePoints(p), p)
+	if all := model.EstimatePoints(p); p.Strategy.Kind == model.PCT && p.Strategy.Points == model.Messages &&
+		!slices.Contains([]int{all, max(1, all/2), max(1, all/4)}, p.Strategy.Steps) {
+		t.Fatalf("%s, not %d steps, or a half or a quarter of them, in\n%s", p.Strategy, all, p)
 	}
 }
 
@@ -147,13 +148,13 @@ func TestGenerateGatedReaches(t *testing.T) {
 	}
 	t.Logf("of %d: %v", seeds, got)
 	for what, share := range map[string][2]int{ // in percent
-		"schedule run-to-block": {3, 8}, "schedule random": {38, 48}, "schedule pct 2": {3, 8}, "schedule pct 3": {10, 16}, "schedule explicit": {28, 40},
-		"faults": {40, 50}, "two faults": {20, 32},
+		"schedule run-to-block": {3, 8}, "schedule random": {25, 40}, "schedule pct 2": {5, 14}, "schedule pct 3": {5, 14}, "schedule pos": {8, 18}, "schedule explicit": {28, 45},
+		"faults": {30, 40}, "two faults": {4, 12},
 		"preempt at message": {25, 50}, "preempt at start": {2, 10}, "preempt at connect": {2, 10}, "preempt at acquire": {4, 12}, "preempt at release": {2, 10},
 		"2 or 3 operations race": {65, 75}, "4 to 6 operations race": {25, 35}, "2 sessions race": {60, 90}, "3 sessions race": {10, 40}, "one pool": {45, 55}, "more projects than pools": {75, 95},
 		"race index": {60, 200}, "race search": {60, 200}, "race drop": {10, 60}, "race hold": {10, 60}, "race release": {2, 60}, "race stats": {3, 30}, "race switch": {4, 40},
 		"index beside search of one project": {15, 60}, "search beside search of one project": {12, 60}, "index beside index of one project": {8, 60}, "index beside index of an unknown project": {1, 30},
-		"two at once not resident": {8, 60}, "one evicts what another searches": {3, 60}, "drop beside search of one project": {3, 40}, "drop beside index of one project": {3, 40},
+		"two at once not resident": {8, 60}, "one evicts what another searches": {3, 60}, "drop beside search of one project": {3, 40}, "drop beside index of one project": {2, 40},
 		"two shared searches of two projects": {1, 20}, "release beside eviction": {1, 30}, "two on active projects": {1, 20},
 	} {
 		if n := got[what] * 100; n < share[0]*seeds || n > share[1]*seeds {

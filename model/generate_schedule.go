@@ -2,21 +2,22 @@ package model
 
 import "slices"
 
-// How a schedule is drawn, in twentieths, the simplest first.
+// How a schedule at messages is drawn, in twentieths, the simplest first.
 const (
-	scheduleDefault  = 1                     // run to block
-	scheduleExplicit = scheduleDefault + 5   // a few preemptions
-	scheduleRandom   = scheduleExplicit + 10 // a random walk
-	schedulePCT2     = scheduleRandom + 1    // PCT for faults of depth 2
-	scheduleTwenty   = 20                    // the rest: PCT of depth 3
-	lateCleanups     = 3                     // one cancellation in so many is cleaned up late
-	drawnSeed        = 1<<30 - 1             // greatest seed of a strategy
+	scheduleDefault  = 1                    // run to block
+	scheduleExplicit = scheduleDefault + 5  // a few preemptions
+	scheduleRandom   = scheduleExplicit + 7 // a random walk
+	schedulePCT2     = scheduleRandom + 2   // PCT for faults of depth 2
+	schedulePCT3     = schedulePCT2 + 2     // of depth 3
+	scheduleTwenty   = 20                   // the rest: partial order sampling
+	lateCleanups     = 2                    // one cancellation in so many is cleaned up late
+	drawnSeed        = 1<<30 - 1            // greatest seed of a strategy
 )
 
 // Interventions, in tenths: how many preemptions an explicit schedule has, and how many cancellations any has.
 var (
 	drawnPreemptions = []int{1, 1, 1, 1, 1, 1, 1, 2, 2, 3}
-	drawnFaults      = []int{0, 0, 0, 0, 0, 1, 1, 2, 2, 2}
+	drawnFaults      = []int{0, 0, 0, 0, 0, 0, 1, 1, 1, 2}
 )
 
 // reach is about how many points of each kind an operation comes to that finds its project's pool, that has to
@@ -58,7 +59,7 @@ var (
 	cancelledAt = [pointKindEnd]int{AtMessage: 3, AtConnect: 1, AtAcquire: 2}
 )
 
-// schedule draws the schedule of a gated program: a strategy or preemptions and, for every second one, one or
+// schedule draws the schedule of a gated program: a strategy or preemptions and, for four of ten, one or
 // two cancellations. Strategies choose among no more points than most.
 func (d *drawer) schedule(most Points) {
 	if !d.inCode(most) {
@@ -128,9 +129,11 @@ func (d *drawer) atMessages() {
 	case n < scheduleRandom:
 		p.Strategy = Strategy{Kind: RandomWalk, Seed: d.seed()}
 	case n < schedulePCT2:
-		p.Strategy = Strategy{Kind: PCT, Depth: 2, Steps: EstimatePoints(*p), Seed: d.seed()}
+		p.Strategy = Strategy{Kind: PCT, Depth: 2, Steps: d.early(EstimatePoints(*p)), Seed: d.seed()}
+	case n < schedulePCT3:
+		p.Strategy = Strategy{Kind: PCT, Depth: 3, Steps: d.early(EstimatePoints(*p)), Seed: d.seed()}
 	default:
-		p.Strategy = Strategy{Kind: PCT, Depth: 3, Steps: EstimatePoints(*p), Seed: d.seed()}
+		p.Strategy = Strategy{Kind: POS, Seed: d.seed()}
 	}
 }
 

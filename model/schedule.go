@@ -99,10 +99,11 @@ const (
 	RunToBlock StrategyKind = iota // one thread until it blocks or ends, then the lowest-numbered ready one
 	RandomWalk                     // at every point any ready thread
 	PCT                            // by random priorities, which change at Depth-1 random points (Burckhardt et al., ASPLOS 2010)
+	POS                            // by a random priority of each point that a thread comes to (Yuan et al., CAV 2018)
 	strategyEnd
 )
 
-var strategies = []string{"run-to-block", "random", "pct"}
+var strategies = []string{"run-to-block", "random", "pct", "pos"}
 
 func (k StrategyKind) String() string {
 	if k < strategyEnd {
@@ -158,7 +159,7 @@ func (s Strategy) String() string {
 	switch s.Kind {
 	case PCT:
 		text += fmt.Sprintf(" depth=%d steps=%d seed=%d", s.Depth, s.Steps, s.Seed)
-	case RandomWalk:
+	case RandomWalk, POS:
 		text += fmt.Sprintf(" seed=%d", s.Seed)
 	}
 	if s.Points != Messages {
@@ -175,7 +176,7 @@ const (
 
 const (
 	interventionUsage = "preempt #n at start|message k|connect k|acquire k|release k|cancel-request k|code site k to #m, or fault #n at message k cut|lose-reply|error|cancel"
-	strategyUsage     = "strategy run-to-block|random seed=0|pct depth=2 steps=20 seed=0 [points=messages|locks|all]"
+	strategyUsage     = "strategy run-to-block|random seed=0|pos seed=0|pct depth=2 steps=20 seed=0 [points=messages|locks|all]"
 )
 
 // scheduled reads a line of the schedule section.

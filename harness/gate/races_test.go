@@ -142,6 +142,7 @@ func strategies(seed uint64) []model.Strategy {
 	return []model.Strategy{
 		{Kind: model.RandomWalk, Seed: seed},
 		{Kind: model.PCT, Depth: 2, Steps: 16, Seed: seed},
+		{Kind: model.POS, Seed: seed},
 	}
 }
 

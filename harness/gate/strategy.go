@@ -30,6 +30,8 @@ func NewStrategy(s model.Strategy) Strategy {
 	switch s.Kind {
 	case model.RandomWalk:
 		return &random{src: model.NewSource(s.Seed), points: s.Points}
+	case model.POS:
+		return newPOS(s)
 	case model.PCT:
 		return &pct{src: model.NewSource(s.Seed), depth: s.Depth, steps: s.Steps, points: s.Points}
 	}
@@ -47,17 +49,24 @@ func (runToBlock) End() []string     { return nil }
 type random struct {
 	src    model.Source
 	points model.Points
+	oneIn  int // at how many points in the code it chooses once; 0 until it is drawn
 }
 
 func (*random) Begin(int)           {}
 func (r *random) Next(c Choice) int { return r.src.Int("thread", 0, len(c.Ready)-1) }
 func (*random) End() []string       { return nil }
 
-// stopOneIn is at how many points in the code a random walk chooses once: there are many of them, and
-// where every one were a choice, none would lead far.
-const stopOneIn = 8
+// oneIn are at how many points in the code a random walk chooses once. Where it does at every one, it finds most of
+// what goes wrong between neighbouring ones; where it seldom does, an operation comes far while another stands.
+var oneIn = []int{1, 1, 1, 2, 2, 4, 8}
 
 // Stop stops at one point in the code of so many.
 func (r *random) Stop(_ model.Point, set model.Points) bool {
-	return set <= r.points && r.src.Int("stop", 0, stopOneIn-1) == 0
+	if set > r.points {
+		return false
+	}
+	if r.oneIn == 0 {
+		r.oneIn = oneIn[r.src.Int("one in", 0, len(oneIn)-1)]
+	}
+	return r.src.Int("stop", 0, r.oneIn-1) == 0
 }
