@@ -62,6 +62,7 @@ func (d *drawer) gated(b Bounds) Program {
 			d.before = 1 + d.prog.Race[n-1].Project // none, if it is the active one
 		}
 	}
+	d.lookFirst()
 	d.schedule(b.Points)
 	return d.prog
 }
@@ -146,6 +147,17 @@ func (d *drawer) raced(i int) {
 	for retry, n := 0, d.prog.Len(); d.prog.Len() == n && retry < gatedRetries; retry++ {
 		d.drawOp(&d.prog.Race, session)
 	}
+}
+
+// lookFirst has, in one program of three, a search that is the second operation begin before the first one: what is
+// stopped, cancelled or left behind is then who looks, and who changes something meets that.
+func (d *drawer) lookFirst() {
+	race := d.prog.Race
+	if len(race) < 2 || race[1].Kind != KindSearch || race[0].Kind == KindSearch || race[0].Session == race[1].Session || d.src.Int("look first", 0, 2) < 2 {
+		return
+	}
+	race[0], race[1] = race[1], race[0]
+	race[0].ID, race[1].ID = race[1].ID, race[0].ID
 }
 
 // ask has the searches of three gated programs in four ask the same: an answer that is kept, or handed to the
