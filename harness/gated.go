@@ -215,7 +215,7 @@ func (r *Run) broken() {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.History.Broken = r.gate.Broken()
+	r.History.Broken, r.History.Settled = r.gate.Broken(), r.gate.Settled()
 }
 
 // traffic notes what each operation exchanged with PostgreSQL, now that all of it has.

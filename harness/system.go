@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -25,6 +26,9 @@ type Target struct {
 	// RoundTrips, where it is not nil, bounds how many round trips to PostgreSQL an operation may take. It
 	// unlocks the invariant latency/round-trips of gated runs.
 	RoundTrips *history.RoundTrips
+	// Calm, of a service in another process, see [Env.DSNForProcess], is how long it may be silent before it counts as
+	// at rest: longer than it ever computes. Zero: 250 ms.
+	Calm time.Duration
 }
 
 // Env is where a service runs.
@@ -43,8 +47,20 @@ type Env struct {
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// ConfigurePool, where it is not nil, must be called with every pool's configuration.
 	ConfigurePool func(*pgxpool.Config)
+	// Listen, where it is not nil, returns the DSN for a service in another process; see [Env.DSNForProcess].
+	Listen func(dsn string) (string, error)
 	// Logger takes the service's log. It is never nil.
 	Logger *slog.Logger
+}
+
+// DSNForProcess returns the connection string for a service in another process, in whatever language, which New
+// starts: the DSN or, where the run is gated, that of a loopback listener that stands for the server until the case is over.
+// Such a case is settled: the service counts as at rest when it has been silent for a while.
+func (e Env) DSNForProcess() (string, error) {
+	if e.Listen == nil {
+		return e.DSN, nil
+	}
+	return e.Listen(e.DSN)
 }
 
 // PoolConfigurer returns what a pgxpool service must do to each pool's configuration: Dial and

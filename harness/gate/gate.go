@@ -2,6 +2,7 @@ package gate
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"net"
 	"slices"
@@ -25,6 +26,8 @@ type Options struct {
 	// Hide are texts that stand for what differs between executions, such as the names of databases: in
 	// labels each is replaced by "…".
 	Hide []string
+	// Calm is how long a service in another process may be silent before it counts as at rest. Zero: 250 ms.
+	Calm time.Duration
 }
 
 // Gate stands between a service and PostgreSQL for one case. Outside of [Gate.Run] it is open: everything
@@ -34,6 +37,8 @@ type Gate struct {
 	dial  pgwire.DialFunc
 	locks *Locks
 	hide  []string
+
+	quietFor time.Duration // see Options.Calm
 
 	mu      sync.Mutex
 	changed sync.Cond
@@ -50,6 +55,10 @@ type Gate struct {
 	broken  []string
 	race    *run // what decides about points in the code; nil: the gate is open
 	sites   map[*point.Site]string
+
+	listener *pgwire.Listener      // for services in other processes; nil until one is asked for
+	outer    map[*pgwire.Link]bool // their links, those that are over, too
+	moves    int                   // counts whatever links and operations do
 }
 
 // state is what the server does for a link.
@@ -74,10 +83,10 @@ type unit struct {
 // New returns an open gate.
 func New(o Options) *Gate {
 	g := &Gate{
-		dial: o.Dial, locks: o.Locks, hide: o.Hide,
+		dial: o.Dial, locks: o.Locks, hide: o.Hide, quietFor: o.Calm,
 		states: map[*pgwire.Link]state{}, owners: map[*pgwire.Link]int{}, counted: map[model.Point]int{},
 		order: map[*pgwire.Link]int{}, traffic: map[int]*history.Traffic{},
-		rows: map[*pgwire.Link]int{}, sites: map[*point.Site]string{},
+		rows: map[*pgwire.Link]int{}, sites: map[*point.Site]string{}, outer: map[*pgwire.Link]bool{},
 	}
 	g.changed.L = &g.mu
 	g.front = pgwire.NewFront(o.Dial, g)
@@ -97,7 +106,14 @@ func (g *Gate) Direct(ctx context.Context, network, address string) (net.Conn, e
 // Close ends every connection that is left.
 func (g *Gate) Close() error {
 	g.open()
-	return g.front.Close()
+	g.mu.Lock()
+	listener := g.listener
+	g.mu.Unlock()
+	var err error
+	if listener != nil {
+		err = listener.Close()
+	}
+	return errors.Join(err, g.front.Close())
 }
 
 type opKey struct{}
@@ -135,6 +151,9 @@ func (g *Gate) count(l *pgwire.Link) {
 	rows := l.Rows()
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.outer[l] {
+		return // it changes hands while it is asked for, and whose rows these were is not known
+	}
 	if more := rows - g.rows[l]; more > 0 {
 		g.trafficOf(g.owners[l]).Rows += more
 		g.rows[l] = rows
@@ -175,6 +194,7 @@ func (g *Gate) PIDs() []uint32 {
 func (g *Gate) park(u *unit) {
 	g.serial++
 	u.serial = g.serial
+	g.moves++
 	g.parked = append(g.parked, u)
 	g.changed.Broadcast()
 }
@@ -240,6 +260,7 @@ func (u *unit) release() {
 // set changes a link's state. It wants the mutex held.
 func (g *Gate) set(l *pgwire.Link, to state) {
 	was := g.states[l]
+	g.moves++
 	if was == executing {
 		g.moving--
 	}

@@ -20,6 +20,11 @@ func (g *Gate) Opened(ctx context.Context, l *pgwire.Link) {
 	defer g.mu.Unlock()
 	g.owners[l] = opOf(ctx)
 	g.order[l] = len(g.order)
+	g.moves++
+	if ctx.Value(processKey{}) != nil {
+		g.outer[l] = true
+		g.attribute(l)
+	}
 }
 
 var pointOf = map[pgwire.BatchKind]model.PointKind{
@@ -32,6 +37,8 @@ func (g *Gate) Offered(b *pgwire.Batch) (now bool) {
 	defer g.mu.Unlock()
 	if b.Target != nil {
 		g.owners[b.Link] = g.owners[b.Target]
+	} else {
+		g.attribute(b.Link)
 	}
 	op := g.owners[b.Link]
 	at := g.next(op, pointOf[b.Kind])

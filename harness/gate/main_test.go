@@ -25,6 +25,8 @@ const (
 
 func TestMain(m *testing.M) {
 	switch {
+	case os.Getenv(serveEnv) != "":
+		os.Exit(serve())
 	case os.Getenv(burnEnv) != "":
 		burn()
 	case os.Getenv(dsnEnv) != "":

@@ -89,8 +89,11 @@ func (s *settler) settle() error {
 		if err != nil {
 			return err
 		}
-		if !again && !s.g.busy() {
-			return nil
+		if again || s.g.busy() {
+			continue
+		}
+		if moved, err := s.calm(); err != nil || !moved {
+			return err
 		}
 	}
 }

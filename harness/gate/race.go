@@ -136,6 +136,7 @@ func (r *run) start() {
 				o.Run()
 				r.g.mu.Lock()
 				delete(r.left, o.ID)
+				r.g.moves++
 				r.g.changed.Broadcast()
 				r.g.mu.Unlock()
 			}

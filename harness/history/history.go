@@ -82,6 +82,9 @@ type History struct {
 	// Broken tells why connections broke that neither side had closed, and whose they were. It explains, and
 	// proves nothing: PostgreSQL may have ended them as well as the service.
 	Broken []string `json:"broken,omitempty"`
+	// Settled tells that the service, or a part of it, ran in another process: where its operations were stopped is known
+	// by its messages and its silence only, and another execution may differ.
+	Settled bool `json:"settled,omitempty"`
 	// Outside are connections of the service that the gate did not see: nothing can be said of the case.
 	Outside []string `json:"outside,omitempty"`
 	// Capabilities are what the target can do beyond index, search and switch.

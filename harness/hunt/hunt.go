@@ -99,6 +99,15 @@ type Finding struct {
 	shown shownBy  // while it is shrunk
 }
 
+// Scheduling says how the finding's operations were scheduled: its mode, or settled, where the service ran in another
+// process, of which the gate sees the messages only.
+func (f Finding) Scheduling() string {
+	if f.History.Settled {
+		return repro.Settled
+	}
+	return f.Program.Mode.String()
+}
+
 // Summary is the outcome of a hunt.
 type Summary struct {
 	Verdict     check.Status

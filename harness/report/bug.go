@@ -87,6 +87,9 @@ func writeReplay(b *strings.Builder, r repro.Repro, name string) {
 	switch {
 	case r.Program.Mode == model.Free:
 		b.WriteString("The operations run at once, and which goes first is the machine's doing: not every replay shows it.")
+	case r.Meta.Scheduling == repro.Settled:
+		b.WriteString("The order of the messages is part of the program. The service runs in another process, which counts as at rest when it is silent: " +
+			"where it thinks for longer than that, a replay takes other steps, and says so.")
 	case r.Program.Mode == model.Gated:
 		b.WriteString("The order of the messages is part of the program, so every replay takes it.")
 	default:

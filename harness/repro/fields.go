@@ -31,6 +31,7 @@ func metaFields(m *Meta) []field {
 		{key: "platform", text: &m.Platform},
 		{key: "setting", texts: &m.Settings},
 		{key: "reproduced", text: &m.Reproduced},
+		{key: "scheduling", text: &m.Scheduling},
 	}
 }
 

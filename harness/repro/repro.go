@@ -56,7 +56,12 @@ type Meta struct {
 	Platform    string   // operating system, architecture and cores
 	Settings    []string // of the server, as name = value
 	Reproduced  string   // in how many executions it showed again, as 3 of 3
+	Scheduling  string   // Settled, where a gated program's service ran in another process
 }
+
+// Settled is the scheduling of a service in another process: the gate sees its messages, and takes its silence
+// for rest.
+const Settled = "settled"
 
 // Fingerprint returns the fingerprint of the violation, "" for a repro that is only a program.
 func (r Repro) Fingerprint() string {

@@ -144,8 +144,8 @@ func (b *bench) envOf(p model.Program, fresh bool) (harness.Env, *gate.Gate) {
 	if fresh {
 		dial = b.cold.DialLingering
 	}
-	g := gate.New(gate.Options{Dial: dial, Locks: b.locks, Hide: []string{b.env.Prefix}})
-	env.Dial, env.ConfigurePool = g.Dial, g.Configure
+	g := gate.New(gate.Options{Dial: dial, Locks: b.locks, Hide: []string{b.env.Prefix}, Calm: b.target.Calm})
+	env.Dial, env.ConfigurePool, env.Listen = g.Dial, g.Configure, g.Listen
 	return env, g
 }
 

@@ -106,6 +106,9 @@ func origin(m repro.Meta) []string {
 	if m.Reproduced != "" {
 		lines = append(lines, "showed again in "+m.Reproduced+" executions")
 	}
+	if m.Scheduling != "" {
+		lines = append(lines, "scheduling: "+m.Scheduling)
+	}
 	if len(versions) > 0 {
 		lines = append(lines, "made with "+strings.Join(versions, ", "))
 	}

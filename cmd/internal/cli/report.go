@@ -136,7 +136,7 @@ func writeFinding(b *strings.Builder, n int, f hunt.Finding, worker string) {
 		size = "the shrinker did not come to an end"
 	}
 	fmt.Fprintf(b, "\n  case %d after %s; %s (%s), %s to shrink; %s: reproduced %d of %d on fresh databases\n",
-		f.Case, clock(f.FoundAfter), sized(f.Operations, f.Interventions), size, count(f.Shrink, "execution"), f.Program.Mode, f.Reproduced, f.Trials)
+		f.Case, clock(f.FoundAfter), sized(f.Operations, f.Interventions), size, count(f.Shrink, "execution"), f.Scheduling(), f.Reproduced, f.Trials)
 	if f.Repro != "" {
 		fmt.Fprintf(b, "  replay: %s\n", replayCommand(worker, f.Repro))
 		if page := repro.Visualization(f.Repro); page != "" {
