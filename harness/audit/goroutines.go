@@ -19,6 +19,18 @@ func Baseline() *Goroutines {
 	return &Goroutines{count: runtime.NumGoroutine(), options: []goleak.Option{goleak.IgnoreCurrent()}}
 }
 
+// Listener lets one goroutine more be there: the one in which the gate listens for a service in another process, until
+// the case is over. On nil it does nothing.
+func (g *Goroutines) Listener() {
+	if g != nil {
+		g.count++
+		g.options = append(g.options, goleak.IgnoreAnyFunction(accepting))
+	}
+}
+
+// accepting is the function in which a listener of pgwire waits.
+const accepting = "github.com/tenantstorm/tenantstorm/harness/pgwire.(*Listener).accept"
+
 // goroutines looks for goroutines that a closed service left running. goleak waits for those that are
 // about to end.
 func (a *auditor) goroutines(ctx context.Context, base *Goroutines) {

@@ -73,6 +73,13 @@ func (g *Gate) Listen(dsn string) (string, error) {
 	return u.String(), nil
 }
 
+// Listening reports whether a service in another process may come through the gate.
+func (g *Gate) Listening() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.listener != nil
+}
+
 // Settled reports whether a service in another process has come through the gate: where its operations were
 // stopped is then known by its messages and its silence only.
 func (g *Gate) Settled() bool {

@@ -239,9 +239,6 @@ func (h *hunt) write(f *Finding, hist history.History) {
 	meta := h.o.Meta
 	meta.Seed, meta.Case = fmt.Sprint(h.o.Seed), fmt.Sprint(f.Case)
 	meta.Reproduced = fmt.Sprintf("%d of %d", f.Reproduced, f.Trials)
-	if hist.Settled {
-		meta.Scheduling = repro.Settled
-	}
 	r := repro.New(meta, f.Program, f.Violation, hist)
 	var page bytes.Buffer // empty: the violation is not of an order
 	_, noPage := check.Visualize(&page, f.Program, hist, f.Violation)

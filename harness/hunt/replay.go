@@ -22,6 +22,7 @@ type Replayed struct {
 	Unknown   int              // executions that say nothing: the worker was killed from outside, or the service dialled past the gate
 	Violation *check.Violation // the last one with the fingerprint
 	History   history.History  // its history
+	Settled   bool             // the service ran in another process, of which the gate sees the messages only
 	Last      *worker.Outcome
 }
 
@@ -59,6 +60,7 @@ func ReplayWith(ctx context.Context, runner Runner, p model.Program, o ReplayOpt
 		}
 		r.Times++
 		r.Last = &out
+		r.Settled = r.Settled || out.History.Settled
 		if o.Each != nil {
 			o.Each(r.Times, out)
 		}

@@ -36,6 +36,9 @@ type Repro struct {
 
 // New returns the repro of what a program showed.
 func New(meta Meta, p model.Program, v check.Violation, h history.History) Repro {
+	if h.Settled {
+		meta.Scheduling = Settled
+	}
 	return redacted(Repro{
 		Meta: meta, Program: p, Violation: v, History: Lines(h),
 		Steps: h.Steps, Waits: h.Waits, Spans: Spans(p, h),

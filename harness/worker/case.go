@@ -105,6 +105,9 @@ func (b *bench) run(ctx context.Context, c Case, tell teller) Report {
 	if err == nil && g != nil && run.Alive() {
 		run.History.Outside, err = run.Outside(ctx, b.control)
 	}
+	if g != nil && g.Listening() {
+		opts.Goroutines.Listener()
+	}
 	if err == nil && run.Alive() {
 		err = audit.Service(ctx, run, b.control, opts)
 	}

@@ -47,6 +47,7 @@ var (
 		{"TLS", "the gate refuses it in the server's name: connect with sslmode=disable or prefer"},
 		{"connections that are dialled past the gate", "they are noticed, and nothing is then said of the case"},
 		{"the order of maps, and select among several ready cases", "a case that does not do the same twice is reported as not deterministic"},
+		{"a service in another process (harness.Env.DSNForProcess)", "its messages are scheduled; it counts as at rest when it is silent, and the verdict says settled instead of gated"},
 		{"signals between backends (pg_terminate_backend of one that is idle)", "a statement that is sent right after one may still be executed, or not"},
 	}
 )
