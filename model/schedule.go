@@ -91,6 +91,10 @@ func (i Intervention) String() string {
 	return fmt.Sprintf("preempt %s to #%d", i.At, i.To)
 }
 
+// Pauses reports whether the intervention is a preemption in favour of the operation itself: the goroutine that has come to a
+// point in the code stops until the operation's other goroutines, and whatever else moves by itself, have come to a stop.
+func (i Intervention) Pauses() bool { return i.Kind == Preempt && i.To == i.At.Op }
+
 // StrategyKind is a way to choose which thread goes on.
 type StrategyKind uint8
 
@@ -317,8 +321,8 @@ func (i Intervention) invalid(ids map[int]bool) string {
 		return "only a point in the code has a site"
 	case i.Kind == Preempt && !ids[i.To]:
 		return fmt.Sprintf("no operation has the id %d", i.To)
-	case i.Kind == Preempt && i.To == i.At.Op:
-		return "an operation cannot be preempted by itself"
+	case i.Kind == Preempt && i.To == i.At.Op && i.At.Kind != AtCode:
+		return "an operation can be preempted by itself only at a point in the code, where its other goroutines go on"
 	case i.Kind == Fault && !slices.Contains(Faults, i.Fault):
 		return "known faults: " + strings.Join(Faults, ", ")
 	}

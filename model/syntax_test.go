@@ -130,7 +130,7 @@ func TestSyntaxErrors(t *testing.T) {
 		{small("#1 s0 stats", "schedule", "preempt #1 at acquire 0 to #2"), 8, 23, `"0": the number of the acquire must be between 1 and 1073741824`},
 		{small("#1 s0 stats", "schedule", "preempt #1 at release"), 8, 22, `the number of the release expected here`},
 		{small("#1 s0 stats", "schedule", "preempt #1 at cancel-request x"), 8, 30, `"x": the number of the cancel-request expected here, as in 1`},
-		{small("#1 s0 stats", "schedule", " preempt #1 at start to #1"), 8, 2, `preempt #1 at start to #1: an operation cannot be preempted by itself`},
+		{small("#1 s0 stats", "schedule", " preempt #1 at start to #1"), 8, 2, `preempt #1 at start to #1: an operation can be preempted by itself only at a point in the code, where its other goroutines go on`},
 		{small("#1 s0 stats", "schedule", "preempt #1 at message 0 to #1"), 8, 23, `"0": the number of the message must be between 1 and`},
 		{small("#1 s0 stats", "schedule", "preempt #1 at message 1"), 8, 24, `"to" expected here`},
 		{small("#1 s0 stats", "schedule", "preempt #1 at message 1 to 1"), 8, 28, `"1": an operation's id expected here, as in #1`},
@@ -225,7 +225,7 @@ func TestValidate(t *testing.T) {
 			p.Strategy = model.Strategy{Kind: model.PCT, Depth: 1, Steps: 1, Points: 3}
 		}},
 		{0, "strategy run-to-block: unknown set of points", func(p *model.Program) { p.Strategy = model.Strategy{Points: model.Locks} }},
-		{0, "preempt #1 at message 1 to #1: an operation cannot be preempted by itself", func(p *model.Program) { p.Schedule[0].To = 1 }},
+		{0, "preempt #1 at message 1 to #1: an operation can be preempted by itself only at a point in the code, where its other goroutines go on", func(p *model.Program) { p.Schedule[0].To = 1 }},
 		{0, "a strategy needs mode gated: nothing else schedules", func(p *model.Program) { p.Strategy = model.Strategy{Kind: model.RandomWalk} }},
 		{0, "unknown strategy", func(p *model.Program) { p.Strategy = model.Strategy{Kind: 4} }},
 		{0, "strategy random: has no such fields", func(p *model.Program) { p.Strategy = model.Strategy{Kind: model.RandomWalk, Depth: 1} }},

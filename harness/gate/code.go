@@ -48,6 +48,9 @@ func (g *Gate) code(op int, site *point.Site) {
 		return
 	}
 	u := &unit{point: at, label: fmt.Sprintf("%s:%d", site.File, site.Line), resume: make(chan struct{})}
+	if op == g.race.current {
+		u.stopped = g.reached[op]
+	}
 	g.park(u)
 	g.mu.Unlock()
 	<-u.resume

@@ -50,6 +50,7 @@ type Gate struct {
 	owners  map[*pgwire.Link]int // the operation a link works for
 	order   map[*pgwire.Link]int // links in the order of their opening
 	counted map[model.Point]int  // by operation and kind, Nth being 0: how many there were
+	reached map[int]int          // by operation: how many points it has come to
 	traffic map[int]*history.Traffic
 	rows    map[*pgwire.Link]int // rows of a link that are counted in traffic
 	broken  []string
@@ -73,18 +74,19 @@ const (
 
 // unit is something that is stopped at a point.
 type unit struct {
-	point  model.Point
-	label  string
-	serial int
-	batch  *pgwire.Batch // what is to be sent,
-	resume chan struct{} // or whom to wake
+	point   model.Point
+	label   string
+	serial  int
+	stopped int           // of one that stops in the code where it could go on: how far its operation had come, see reached
+	batch   *pgwire.Batch // what is to be sent,
+	resume  chan struct{} // or whom to wake
 }
 
 // New returns an open gate.
 func New(o Options) *Gate {
 	g := &Gate{
 		dial: o.Dial, locks: o.Locks, hide: o.Hide, quietFor: o.Calm,
-		states: map[*pgwire.Link]state{}, owners: map[*pgwire.Link]int{}, counted: map[model.Point]int{},
+		states: map[*pgwire.Link]state{}, owners: map[*pgwire.Link]int{}, counted: map[model.Point]int{}, reached: map[int]int{},
 		order: map[*pgwire.Link]int{}, traffic: map[int]*history.Traffic{},
 		rows: map[*pgwire.Link]int{}, sites: map[*point.Site]string{}, outer: map[*pgwire.Link]bool{},
 	}
@@ -206,6 +208,7 @@ func (g *Gate) next(op int, kind model.PointKind) model.Point {
 
 func (g *Gate) nextAt(of model.Point) model.Point {
 	g.counted[of]++
+	g.reached[of.Op]++
 	of.Nth = g.counted[of]
 	return of
 }

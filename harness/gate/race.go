@@ -269,9 +269,11 @@ func (r *run) choose(units []*unit) *unit {
 		c.Ready = append(c.Ready, Thread{At: u.point, Session: r.sessions[u.point.Op]})
 	}
 	chosen := heads[r.strategy.Next(c)]
-	if by := heads[c.Default]; chosen != by {
+	by := heads[c.Default]
+	if chosen != by || r.paused(by) {
 		r.realised(model.Intervention{At: by.point, To: chosen.point.Op})
 	}
+	by.stopped = 0
 	if f, ok := r.strategy.fault(chosen.point); ok {
 		r.realised(f)
 		r.turn(chosen.point.Op)
@@ -279,6 +281,14 @@ func (r *run) choose(units []*unit) *unit {
 		return nil
 	}
 	return chosen
+}
+
+// paused reports whether a goroutine has stopped in the code, where it could have gone on, and its operation has come to other points
+// meanwhile: others work for it, and that they went first is a deviation, too.
+func (r *run) paused(u *unit) bool {
+	r.g.mu.Lock()
+	defer r.g.mu.Unlock()
+	return u.stopped > 0 && r.g.reached[u.point.Op] > u.stopped
 }
 
 func (r *run) realised(in model.Intervention) {

@@ -1,8 +1,10 @@
 package report
 
 import (
+	"slices"
 	"strings"
 
+	"github.com/tenantstorm/tenantstorm/harness/history"
 	"github.com/tenantstorm/tenantstorm/harness/repro"
 	"github.com/tenantstorm/tenantstorm/model"
 )
@@ -75,6 +77,10 @@ func happenings(r repro.Repro) []happening {
 // before looks, from a step on, for the one that an intervention happened before. A preemption comes before
 // the first step of who goes on instead, while the one who was stopped stood at the point.
 func before(r repro.Repro, in model.Intervention, from int) (step int, ok bool) {
+	if in.Pauses() {
+		step = slices.IndexFunc(r.Steps, func(s history.Step) bool { return s.Point == in.At })
+		return step, step >= 0
+	}
 	at, last := len(r.Steps), -1 // the step from the point, and the one before it
 	for i, s := range r.Steps {
 		if s.Point == in.At {

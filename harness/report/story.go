@@ -107,7 +107,10 @@ func (t *teller) stretch(from, to int) {
 // instead tells in whose place the operation of a step goes on.
 func (t *teller) instead(step int) string {
 	for _, h := range t.happened {
-		if h.step == step && h.in.Kind == model.Preempt {
+		switch {
+		case h.step == step && h.in.Pauses():
+			return fmt.Sprintf("%s stops as it is about to %s, and what it has started goes on; then ", t.name(h.in.At.Op), t.about(h.in.At))
+		case h.step == step && h.in.Kind == model.Preempt:
 			return fmt.Sprintf("%s is about to %s; instead, ", t.name(h.in.At.Op), t.about(h.in.At))
 		}
 	}
