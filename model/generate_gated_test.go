@@ -87,6 +87,20 @@ func TestGenerateGatedIsValid(t *testing.T) {
 	})
 }
 
+// TestGenerateGatedCanBeRead looks at many more programs than the other tests: what draws an impossible one in one of
+// ten thousand costs a storm a case, and a seed its place.
+func TestGenerateGatedCanBeRead(t *testing.T) {
+	for s := range uint64(10 * seeds) {
+		p := drawnGated(s)
+		if err := p.Validate(); err != nil {
+			t.Fatalf("seed %d: %v\n%s", s, err, p)
+		}
+		if _, err := model.Parse(p.String()); err != nil {
+			t.Fatalf("seed %d: %v\n%s", s, err, p)
+		}
+	}
+}
+
 // scheduleOf names the way in which the program's schedule was drawn.
 func scheduleOf(p model.Program) string {
 	preemptions := 0

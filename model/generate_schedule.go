@@ -217,12 +217,20 @@ func (d *drawer) state(o Op) int {
 // resident returns the projects that have a pool after the setup, the least recently used first.
 func (d *drawer) resident() []int {
 	var resident []int
+	active := map[int]int{} // by session
 	for _, s := range d.prog.Setup {
+		project := s.Project
+		if known, ok := active[s.Session]; ok && project == Active {
+			project = known
+		}
 		switch {
 		case s.Kind == KindRestart:
 			resident = nil
-		case s.Kind != KindDrop && s.TakesProject():
-			resident = append(slices.DeleteFunc(resident, func(p int) bool { return p == s.Project }), s.Project)
+		case s.Kind == KindSwitch:
+			active[s.Session] = project
+			fallthrough
+		case s.Kind != KindDrop && s.TakesProject() && project != Active:
+			resident = append(slices.DeleteFunc(resident, func(p int) bool { return p == project }), project)
 		}
 	}
 	return resident[max(0, len(resident)-d.prog.MaxProjects):]
