@@ -12,6 +12,9 @@ BIN := .bin
 RACE_ROOMS ?= ./harness/... ./fixtures/codesearch/... ./fixtures/postgres/...
 
 PACKAGES ?= ./...
+
+# go test's own ten minutes a package are too few where processes start slowly: the command's scripts start thousands.
+TIMEOUT ?= 40m
 FUZZTIME ?= 30s
 BENCH ?= .
 
@@ -26,7 +29,7 @@ help: ## list the targets
 
 test: ## set up what is needed and run every test (PACKAGES=./... TESTFLAGS=)
 	@sh .ci/setup-postgres
-	$(strip $(GO) test $(TESTFLAGS) $(PACKAGES))
+	$(strip $(GO) test -timeout $(TIMEOUT) $(TESTFLAGS) $(PACKAGES))
 
 storm: build ## stress the reference service (FAULT=id BUDGET=30s SEED=n ARGS='more flags')
 	@$(setup_postgres)
@@ -55,7 +58,7 @@ lint: ## run the linter, at the version pinned in .ci/lint
 
 race: ## run the tests of the concurrent rooms under the race detector
 	@sh .ci/setup-postgres
-	$(strip $(GO) test -race $(TESTFLAGS) $(RACE_ROOMS))
+	$(strip $(GO) test -race -timeout $(TIMEOUT) $(TESTFLAGS) $(RACE_ROOMS))
 
 image: ## build the Docker image postgres:<major>-local from this machine's binaries, offline
 	@bash fixtures/postgres/image/from-host.sh
