@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strings"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -98,12 +99,20 @@ func burn() {
 // burning keeps a core busy until the test ends.
 func burning(t *testing.T) {
 	t.Helper()
+	_, end := child(t, burnEnv+"=1")
+	t.Cleanup(end)
+}
+
+// child starts this binary once more, with a variable that says what it is to be, and returns the first line that it says
+// and what ends it: it goes by its standard input.
+func child(t *testing.T, variable string) (says string, end func()) {
+	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(self)
-	cmd.Env = append(os.Environ(), burnEnv+"=1")
+	cmd.Env, cmd.Stderr = append(os.Environ(), variable), os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -115,13 +124,16 @@ func burning(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
+	end = func() {
 		_ = in.Close()
 		if err := cmd.Wait(); err != nil {
 			t.Error(err)
 		}
-	})
-	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		end()
 		t.Fatal(err)
 	}
+	return strings.TrimSpace(line), end
 }

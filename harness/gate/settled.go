@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -22,8 +23,7 @@ import (
 // another operation has to do first: then it takes a long while. An operation that thinks longer than that is overtaken, and a
 // replay may differ: such a case is settled, not gated.
 //
-// For whom a connection works: for the operation that it worked for before, while a transaction is under
-// way or that operation goes on; else for the one whose turn it is; where that has ended, for the first that
+// For whom a connection works: for the operation that it worked for before, while that goes on; else for the one whose turn it is; where that has ended, for the first that
 // goes on. A wrong guess gives a point another name, in every execution the same.
 
 // defaultCalm is how long another process may be silent before it counts as at rest.
@@ -45,13 +45,9 @@ func (g *Gate) Listen(dsn string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("gate: listen: %w", err)
 	}
-	if plain := cfg.TLSConfig == nil; !plain {
-		for _, f := range cfg.Fallbacks {
-			plain = plain || f.TLSConfig == nil
-		}
-		if !plain {
-			return "", fmt.Errorf("%w: the connection string asks for TLS; use sslmode=prefer or disable", ErrTLS)
-		}
+	inClear := func(f *pgconn.FallbackConfig) bool { return f.TLSConfig == nil }
+	if cfg.TLSConfig != nil && !slices.ContainsFunc(cfg.Fallbacks, inClear) {
+		return "", fmt.Errorf("%w: the connection string asks for TLS; use sslmode=prefer or disable", ErrTLS)
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -165,10 +161,7 @@ func (g *Gate) silence() time.Duration {
 	if calm <= 0 {
 		calm = defaultCalm
 	}
-	if g.race == nil {
-		return calm / afterAnswer
-	}
-	if !g.race.left[g.race.current] {
+	if g.race == nil || !g.race.left[g.race.current] {
 		return calm / afterAnswer
 	}
 	for _, u := range g.parked {

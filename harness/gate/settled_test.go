@@ -1,7 +1,6 @@
 package gate_test
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -9,8 +8,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -76,36 +73,8 @@ func (s *stage) process(t *testing.T) *service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(self)
-	cmd.Env, cmd.Stderr = append(os.Environ(), serveEnv+"="+dsn), os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
-	transport := &http.Transport{DisableKeepAlives: true}
-	p := &service{url: "http://" + strings.TrimSpace(line), client: http.Client{Transport: transport}}
-	p.end = func() {
-		_ = in.Close()
-		if err := cmd.Wait(); err != nil {
-			t.Error(err)
-		}
-	}
-	return p
+	address, end := child(t, serveEnv+"="+dsn)
+	return &service{url: "http://" + address, client: http.Client{Transport: &http.Transport{DisableKeepAlives: true}}, end: end}
 }
 
 func (p *service) call(ctx context.Context, path string) error {

@@ -102,10 +102,14 @@ type Finding struct {
 // Scheduling says how the finding's operations were scheduled: its mode, or settled, where the service ran in another
 // process, of which the gate sees the messages only.
 func (f Finding) Scheduling() string {
-	if f.History.Settled {
+	return scheduling(f.Program, f.History.Settled)
+}
+
+func scheduling(p model.Program, settled bool) string {
+	if settled {
 		return repro.Settled
 	}
-	return f.Program.Mode.String()
+	return p.Mode.String()
 }
 
 // Summary is the outcome of a hunt.

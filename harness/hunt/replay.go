@@ -78,6 +78,9 @@ func ReplayWith(ctx context.Context, runner Runner, p model.Program, o ReplayOpt
 	return r, nil
 }
 
+// Scheduling says how the program's operations were scheduled: its mode, or settled.
+func (r Replayed) Scheduling(p model.Program) string { return scheduling(p, r.Settled) }
+
 // count adds an execution.
 func (r *Replayed) count(out worker.Outcome, p model.Program, o *ReplayOptions) {
 	v := out.Verdict.First()

@@ -238,7 +238,7 @@ func (f *replayFlags) print(w io.Writer, r repro.Repro, done hunt.Replayed, page
 	say("%s", r.Program)
 	switch {
 	case done.Same > 0:
-		say("REPRODUCED %d of %d, %s: %s\n\n  %s", done.Same, done.Times, scheduling(r.Program, done), done.Violation.Fingerprint(), violationOf(done.Violation))
+		say("REPRODUCED %d of %d, %s: %s\n\n  %s", done.Same, done.Times, done.Scheduling(r.Program), done.Violation.Fingerprint(), violationOf(done.Violation))
 		for _, line := range repro.Lines(done.History) {
 			say("    %s", line)
 		}
@@ -255,18 +255,10 @@ func (f *replayFlags) print(w io.Writer, r repro.Repro, done hunt.Replayed, page
 	case done.Unknown > 0:
 		say("UNKNOWN: %d of %d executions say nothing, %s", done.Unknown, done.Times, r.Program.Mode)
 	default:
-		say("NOT REPRODUCED in %s, %s", count(done.Times, "execution"), scheduling(r.Program, done))
+		say("NOT REPRODUCED in %s, %s", count(done.Times, "execution"), done.Scheduling(r.Program))
 	}
 	if done.Differing > 0 {
 		say("\nNOT DETERMINISTIC: %s of %d took other steps than the first; the last %s", count(done.Differing, "execution"), done.Times, done.Differ)
 	}
 	return err
-}
-
-// scheduling says how operations were scheduled: the program's mode, or settled.
-func scheduling(p model.Program, done hunt.Replayed) string {
-	if done.Settled {
-		return repro.Settled
-	}
-	return p.Mode.String()
 }
